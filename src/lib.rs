@@ -1,0 +1,8 @@
+//! fenicia keeps a merchant's orders from several marketplaces in step, on the merchant's own
+//! machine. The map of the crate is in ARCHITECTURE.md.
+
+pub mod channel;
+pub mod clock;
+pub mod model;
+pub mod net;
+pub mod random;

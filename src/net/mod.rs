@@ -1,0 +1,92 @@
+//! Calls outwards: one shared HTTP client, and one [`Wire`] per connection that keeps its limits.
+//!
+//! A wire never follows a redirect, never repeats a request by itself, caps every answer, bounds
+//! every phase in time, waits for the token bucket of the operation (urgent lanes first), and opens
+//! a circuit breaker after five outages in a row.
+
+mod http;
+mod wire;
+
+pub use http::{Http, HttpError, HttpOptions};
+pub use wire::{Limit, LimitNews, Wire};
+
+use crate::model::Timestamp;
+
+/// One request to a marketplace. Headers hold secrets, so there is no `Debug`.
+pub struct Request {
+    /// Name of the operation for limits and metrics, from a closed set.
+    pub operation: &'static str,
+    pub method: Method,
+    /// Absolute, `https:` (or `http:` to a configured `base_url`).
+    pub url: String,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: Vec<u8>,
+    /// Tokens that the call takes from its bucket.
+    pub cost: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    Get,
+    Post,
+    Put,
+    Patch,
+    Delete,
+}
+
+impl Request {
+    pub fn new(operation: &'static str, method: Method, url: impl Into<String>) -> Self {
+        Self { operation, method, url: url.into(), headers: Vec::new(), body: Vec::new(), cost: 1.0 }
+    }
+
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// Sets the body and its content type.
+    #[must_use]
+    pub fn body(self, content_type: &'static str, body: Vec<u8>) -> Self {
+        let mut request = self.header("content-type", content_type);
+        request.body = body;
+        request
+    }
+
+    #[must_use]
+    pub fn cost(mut self, cost: f64) -> Self {
+        self.cost = cost;
+        self
+    }
+}
+
+/// An answer, whatever its status. The body is whole, decompressed, and at most the cap long.
+#[derive(Clone, Debug)]
+pub struct Response {
+    pub status: u16,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+    /// Our clock when the request was begun.
+    pub begun_at: Timestamp,
+}
+
+impl Response {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+    }
+
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// The marketplace's clock, from the `Date` header.
+    pub fn date(&self) -> Option<Timestamp> {
+        http::parse_http_date(self.header("date")?)
+    }
+
+    /// When `Retry-After` lets us go on: seconds or a date.
+    pub fn retry_after(&self, now: Timestamp) -> Option<Timestamp> {
+        http::parse_retry_after(self.header("retry-after")?, now)
+    }
+}
