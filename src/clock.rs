@@ -13,7 +13,10 @@ pub struct Clock(Source);
 enum Source {
     System,
     /// Starts at a chosen instant and follows the runtime's (possibly paused) time.
-    Virtual { start: Timestamp, origin: tokio::time::Instant },
+    Virtual {
+        start: Timestamp,
+        origin: tokio::time::Instant,
+    },
 }
 
 impl Clock {

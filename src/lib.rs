@@ -6,3 +6,5 @@ pub mod clock;
 pub mod model;
 pub mod net;
 pub mod random;
+pub mod store;
+pub mod sync;

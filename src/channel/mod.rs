@@ -11,9 +11,11 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use crate::model::{
-    Action, ActionRequest, Anomaly, Capabilities, ChannelOrderId, Failure, Lane, Observation, Order,
-    OrderStatus, RateLimit, Timestamp, Tokens,
+    Action, ActionRequest, Capabilities, ChannelOrderId, Failure, Lane, Observation, Order, OrderStatus,
+    RateLimit, Timestamp, Tokens,
 };
+
+pub use crate::model::{Delivery, Memo, Tiding};
 
 pub use settings::{Env, Key, KeyFault, Kind, Method, Retention, Settings, Shape, Value};
 
@@ -120,12 +122,22 @@ pub trait Channel: Send + Sync {
     }
 
     /// Sends the action once. The order was read just before.
-    fn perform<'a>(&'a self, _call: Call<'a>, _order: &'a Order, _action: &'a Action) -> Answer<'a, Performed> {
+    fn perform<'a>(
+        &'a self,
+        _call: Call<'a>,
+        _order: &'a Order,
+        _action: &'a Action,
+    ) -> Answer<'a, Performed> {
         Box::pin(async { Err(Failure::unsupported("fenicia cannot change orders of this marketplace")) })
     }
 
     /// Asks how a submitted action is getting on.
-    fn follow<'a>(&'a self, _call: Call<'a>, _order: &'a Order, _action: &'a Action) -> Answer<'a, Performed> {
+    fn follow<'a>(
+        &'a self,
+        _call: Call<'a>,
+        _order: &'a Order,
+        _action: &'a Action,
+    ) -> Answer<'a, Performed> {
         Box::pin(async { Ok(Performed::Done) })
     }
 
@@ -183,41 +195,6 @@ pub enum Refusal {
     NotTaken,
 }
 
-/// A delivery read back from disk.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Delivery {
-    pub delivery_id: String,
-    pub topic: String,
-    pub notes: Vec<(String, String)>,
-    pub body: Vec<u8>,
-    pub received_at: Timestamp,
-}
-
-/// One thing that a delivery or a page says.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Tiding {
-    /// A reading of a whole order.
-    Seen(Box<Observation>),
-    /// Something about this order changed: fetch it. `changed_at` lets a known change be skipped.
-    Hint { order: ChannelOrderId, changed_at: Option<Timestamp> },
-    /// Something changed about the order or orders known under this name.
-    Alias(String),
-    /// The delivery is authentic but cannot be read: poll the channel.
-    PollNow,
-    /// Erase the personal data of these orders and of everyone with this e-mail address.
-    Erase { orders: Vec<ChannelOrderId>, email: Option<String> },
-    /// Erase the personal data of the whole channel.
-    EraseAll,
-    /// A customer asks what is stored: a person must answer.
-    DataRequest { orders: Vec<ChannelOrderId>, email: Option<String>, reference: String },
-    /// The marketplace has ended, or will end, our access.
-    Access { ends_at: Option<Timestamp>, message: String },
-    /// Look at the webhook subscriptions now.
-    CheckSubscriptions,
-    /// About one order, or about the channel.
-    Anomaly { order: Option<ChannelOrderId>, anomaly: Anomaly },
-}
-
 /// One list that a poll walks through, with a watermark of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stream {
@@ -266,8 +243,14 @@ pub struct Page {
 pub enum Fetched {
     Found(Box<Observation>),
     /// Not there. Orders placed longer ago than `reach` are merely out of sight.
-    Missing { order: ChannelOrderId, reach: Option<Duration> },
-    Failed { order: ChannelOrderId, failure: Failure },
+    Missing {
+        order: ChannelOrderId,
+        reach: Option<Duration>,
+    },
+    Failed {
+        order: ChannelOrderId,
+        failure: Failure,
+    },
 }
 
 /// Which orders are read again without a hint.
@@ -316,9 +299,6 @@ pub struct Consent<'a> {
     /// PKCE: the secret, of which the address holds only the hash.
     pub verifier: &'a str,
 }
-
-/// What a connector fixed for an action; stored with it before the call.
-pub type Memo = std::collections::BTreeMap<String, String>;
 
 /// Why an action is refused before anything is queued.
 #[derive(Clone, Debug, PartialEq, Eq)]

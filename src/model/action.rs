@@ -74,6 +74,9 @@ impl ActionRequest {
     }
 }
 
+/// What a connector fixed for an action; stored with it before the call.
+pub type Memo = std::collections::BTreeMap<String, String>;
+
 /// A durable action. Its request may hold a note and is sealed on disk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Action {
@@ -92,6 +95,6 @@ pub struct Action {
     /// What the connector fixed before the call so that a repeat is the same call: a package
     /// reference, a key, the id of a feed being processed.
     #[serde(default)]
-    pub memo: std::collections::BTreeMap<String, String>,
+    pub memo: Memo,
     pub error: Option<SyncError>,
 }

@@ -65,7 +65,11 @@ impl Capabilities {
     /// Nothing is possible, for one reason: the order is the marketplace's own to fulfil, the
     /// channel is gone from the config, and so on.
     pub fn none(why: &str) -> Self {
-        Self { ship: ShipAbility::no(why), tracking: TrackingAbility::no(why), cancel: CancelAbility::no(why) }
+        Self {
+            ship: ShipAbility::no(why),
+            tracking: TrackingAbility::no(why),
+            cancel: CancelAbility::no(why),
+        }
     }
 }
 
@@ -97,6 +101,12 @@ impl TrackingAbility {
 
 impl CancelAbility {
     pub fn no(why: impl Into<String>) -> Self {
-        Self { supported: false, why: Some(why.into()), reasons: Vec::new(), note_limit: None, consequence: None }
+        Self {
+            supported: false,
+            why: Some(why.into()),
+            reasons: Vec::new(),
+            note_limit: None,
+            consequence: None,
+        }
     }
 }

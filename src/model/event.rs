@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Timestamp;
 use super::order::SyncError;
 use super::status::closed_words;
-use super::Timestamp;
 
 closed_words!(
     EventKind {

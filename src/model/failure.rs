@@ -2,9 +2,9 @@
 
 use std::fmt;
 
+use super::Timestamp;
 use super::order::SyncError;
 use super::status::closed_words;
-use super::Timestamp;
 
 closed_words!(
     /// The seven causes a merchant can be told about.
@@ -30,10 +30,16 @@ impl FailureKind {
     /// What the merchant should do.
     pub const fn advice(self) -> &'static str {
         match self {
-            Self::NetworkTimeout => "Connection unstable. Retry after a few minutes; fenicia also retries by itself.",
-            Self::RateLimited => "Too many requests to the channel. Wait for the limit to reset; fenicia goes on by itself then.",
+            Self::NetworkTimeout => {
+                "Connection unstable. Retry after a few minutes; fenicia also retries by itself."
+            }
+            Self::RateLimited => {
+                "Too many requests to the channel. Wait for the limit to reset; fenicia goes on by itself then."
+            }
             Self::Permission => "The token expired or a permission is missing. Reconnect the channel.",
-            Self::NotFound => "The order was deleted in the source channel. Look in the marketplace; the copy here stays.",
+            Self::NotFound => {
+                "The order was deleted in the source channel. Look in the marketplace; the copy here stays."
+            }
             Self::Unavailable => "The marketplace is having trouble. Wait; fenicia retries by itself.",
             Self::InvalidRequest => "The channel refuses the content. Correct it and send it again.",
             Self::Unsupported => "The channel cannot do this from here. Do it in the marketplace.",

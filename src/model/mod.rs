@@ -10,11 +10,13 @@ mod job;
 mod money;
 mod observation;
 mod order;
+mod role;
 mod secret;
 mod status;
+mod tiding;
 mod time;
 
-pub use action::{Action, ActionRequest, ActionState, CancelReason, ShipLine};
+pub use action::{Action, ActionRequest, ActionState, CancelReason, Memo, ShipLine};
 pub use capability::{CancelAbility, Capabilities, ReasonChoice, ShipAbility, TrackingAbility};
 pub use connection::{ChannelError, ConnectionState, ConnectionStatus, RateLimit, Tokens};
 pub use event::{Event, EventKind, FieldChange, Trigger};
@@ -27,6 +29,8 @@ pub use order::{
     Address, Amounts, Customer, FulfilledBy, Item, LastAction, Order, Person, Shipment, ShipmentItem,
     ShipmentStatus, SyncError, SyncInfo, SyncState, Version,
 };
+pub use role::Role;
 pub use secret::Secret;
 pub use status::{OrderStatus, PaymentStatus};
+pub use tiding::{Delivery, Tiding};
 pub use time::Timestamp;

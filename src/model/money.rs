@@ -18,7 +18,8 @@ pub struct BadCurrency;
 
 /// Currencies without minor units, by ISO 4217.
 const NO_DECIMALS: [&str; 16] = [
-    "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF",
+    "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF",
+    "XPF",
 ];
 const THREE_DECIMALS: [&str; 7] = ["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"];
 /// Two by ISO, but quoted and paid without decimals, and sent so by marketplaces.
@@ -42,7 +43,8 @@ impl Currency {
 
     /// The amount with exactly this currency's number of decimals, rounded half to even.
     pub fn round(self, amount: Decimal) -> Decimal {
-        let mut amount = amount.round_dp_with_strategy(self.decimals(), RoundingStrategy::MidpointNearestEven);
+        let mut amount =
+            amount.round_dp_with_strategy(self.decimals(), RoundingStrategy::MidpointNearestEven);
         amount.rescale(self.decimals());
         amount
     }
@@ -58,7 +60,8 @@ pub fn decimal(text: &str) -> Option<Decimal> {
 impl FromStr for Currency {
     type Err = BadCurrency;
     fn from_str(text: &str) -> Result<Self, BadCurrency> {
-        let bytes: [u8; 3] = text.trim().to_ascii_uppercase().as_bytes().try_into().map_err(|_| BadCurrency)?;
+        let bytes: [u8; 3] =
+            text.trim().to_ascii_uppercase().as_bytes().try_into().map_err(|_| BadCurrency)?;
         if bytes.iter().all(u8::is_ascii_uppercase) { Ok(Self(bytes)) } else { Err(BadCurrency) }
     }
 }

@@ -1,6 +1,5 @@
 //! The two axes of an order's state. They are independent: a cancelled order can be paid.
 
-
 macro_rules! closed_words {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
         $(#[$doc])*

@@ -118,7 +118,11 @@ mod tests {
             "2024-11-01T09:34:59-0400",
             "2024-11-01T09:34:59.000-0400",
         ] {
-            assert_eq!(Timestamp::parse(text).map(|t| t.to_string()).as_deref(), Some("2024-11-01T13:34:59Z"), "{text}");
+            assert_eq!(
+                Timestamp::parse(text).map(|t| t.to_string()).as_deref(),
+                Some("2024-11-01T13:34:59Z"),
+                "{text}"
+            );
         }
         assert_eq!(Timestamp::parse("yesterday"), None);
     }
