@@ -100,6 +100,9 @@ pub struct Observation {
     pub number: Option<String>,
     pub status: Native<OrderStatus>,
     pub payment_status: Native<PaymentStatus>,
+    /// The source does not tell refunds: `payment_status` is what it would be without any, and a
+    /// stored `partially_refunded` or `refunded` stays.
+    pub refunds_unseen: bool,
     pub channel_status: BTreeMap<String, String>,
     pub currency: Option<Currency>,
     /// `None` inside means not given: a known amount stays.
@@ -148,6 +151,7 @@ impl Observation {
             number: None,
             status: Native::Absent,
             payment_status: Native::Absent,
+            refunds_unseen: false,
             channel_status: BTreeMap::new(),
             currency: None,
             amounts: Amounts::default(),
