@@ -1,6 +1,7 @@
 //! fenicia keeps a merchant's orders from several marketplaces in step, on the merchant's own
 //! machine. The map of the crate is in ARCHITECTURE.md.
 
+pub mod actors;
 pub mod channel;
 pub mod clock;
 pub mod model;
