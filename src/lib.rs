@@ -7,5 +7,6 @@ pub mod clock;
 pub mod model;
 pub mod net;
 pub mod random;
+pub mod sandbox;
 pub mod store;
 pub mod sync;

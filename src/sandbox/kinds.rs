@@ -1,0 +1,22 @@
+//! The marketplaces that the sandbox can play.
+
+use std::sync::Arc;
+
+use super::kit::Kit;
+use super::stand::Stand;
+
+/// One marketplace and how to set up its stand.
+#[derive(Clone, Copy)]
+pub struct Kind {
+    /// The word after `kind =` in the config file.
+    pub name: &'static str,
+    pub open: fn(Kit) -> Arc<dyn Stand>,
+}
+
+/// In the order in which `fenicia demo` shows them.
+pub const KINDS: &[Kind] = &[];
+
+/// The stand of a kind with its default settings. `None`: the sandbox does not play it.
+pub fn open(name: &str, kit: Kit) -> Option<Arc<dyn Stand>> {
+    KINDS.iter().find(|kind| kind.name == name).map(|kind| (kind.open)(kit))
+}
