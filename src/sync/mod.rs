@@ -3,6 +3,9 @@
 mod changes;
 mod freshness;
 mod merge;
+mod retry;
+pub mod window;
 
 pub use freshness::{Freshness, freshness};
 pub use merge::{Applied, Merged, Merging, merge};
+pub use retry::{Retry, retry};
