@@ -290,6 +290,13 @@ impl Store {
         unimplemented!()
     }
 
+    /// What `command` answered under this idempotency key, so that a repeat is answered before the
+    /// request is checked against an order that has moved on. `KeyReused` for another request,
+    /// `None` for a key that is new or expired.
+    pub fn answered(&self, key: &(String, [u8; 32])) -> Result<Option<CommandAnswer>, CommandError> {
+        unimplemented!()
+    }
+
     // ---- actions -------------------------------------------------------------------------
 
     pub fn action(&self, id: ActionId) -> Result<Option<Action>, StoreError> {
