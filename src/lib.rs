@@ -10,3 +10,4 @@ pub mod random;
 pub mod sandbox;
 pub mod store;
 pub mod sync;
+pub mod telemetry;
