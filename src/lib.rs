@@ -4,6 +4,7 @@
 pub mod actors;
 pub mod channel;
 pub mod clock;
+pub mod config;
 pub mod model;
 pub mod net;
 pub mod random;
