@@ -3,14 +3,30 @@
 //! A wire never follows a redirect, never repeats a request by itself, caps every answer, bounds
 //! every phase in time, waits for the token bucket of the operation (urgent lanes first), and opens
 //! a circuit breaker after five outages in a row.
+//!
+//! Limits: 1,024 calls of one connection wait at a time; a manual call waits at most 20 s, an action
+//! 60 s, a webhook's 5 min, a poll's or a bulk sync's 15 min. The breaker opens for 15 s, doubling to
+//! 5 min. The buckets, the lanes and the breaker are pure; `gate` makes them wait.
 
+mod allowance;
+mod body;
+mod breaker;
+mod bucket;
+mod connect;
+mod fault;
+mod gate;
 mod http;
+mod lanes;
+mod meter;
+mod retry_after;
 mod wire;
 
 pub use http::{Http, HttpError, HttpOptions};
+pub use meter::describe_metrics;
 pub use wire::{Limit, LimitNews, Wire};
 
 use crate::model::Timestamp;
+use retry_after::RetryAfter;
 
 /// One request to a marketplace. Headers hold secrets, so there is no `Debug`.
 pub struct Request {
@@ -82,11 +98,11 @@ impl Response {
 
     /// The marketplace's clock, from the `Date` header.
     pub fn date(&self) -> Option<Timestamp> {
-        http::parse_http_date(self.header("date")?)
+        retry_after::http_date(self.header("date")?)
     }
 
-    /// When `Retry-After` lets us go on: seconds or a date.
+    /// When `Retry-After` lets us go on, on our clock: seconds or a date.
     pub fn retry_after(&self, now: Timestamp) -> Option<Timestamp> {
-        http::parse_retry_after(self.header("retry-after")?, now)
+        Some(RetryAfter::parse(self.header("retry-after")?)?.resume_at(now, self.date()))
     }
 }
