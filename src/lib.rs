@@ -5,6 +5,7 @@ pub mod actors;
 pub mod channel;
 pub mod clock;
 pub mod config;
+pub mod kinds;
 pub mod model;
 pub mod net;
 pub mod random;

@@ -4,6 +4,7 @@
 //! obtains are *returned* and committed by the caller before they are used. Everything that a
 //! marketplace's name appears in lives in that marketplace's folder below this one.
 
+pub mod amazon;
 mod settings;
 
 use std::future::Future;

@@ -1,0 +1,321 @@
+//! Reading: the list of changed orders, the sweep for refunds, and one order at a time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::api::{self, GET_ORDER, LIST_TRANSACTIONS, SEARCH_ORDERS, with_query};
+use super::document::{OrderAnswer, OrderDocument, OrderName, SearchAnswer};
+use super::finances::{Refunds, Transaction, TransactionsAnswer, is_order_id, refunds};
+use super::map::{self, Reading};
+use super::walk::Walk;
+use super::{Amazon, INCLUDED_DATA};
+use crate::channel::{Call, Fetched, ListRequest, Page, Stream};
+use crate::model::{
+    Anomaly, ChannelOrderId, Failure, FailureKind, Lane, Observation, Source, Tiding, Timestamp,
+};
+use crate::net::Response;
+
+pub(super) const ORDERS: &str = "orders";
+pub(super) const REFUNDS: &str = "refunds";
+
+const DAY: Duration = Duration::from_secs(86_400);
+/// Orders are complete in the list about two minutes late.
+const LAG: Duration = Duration::from_secs(120);
+/// How far back the API shows orders.
+const REACH: Duration = DAY.saturating_mul(730);
+/// Refunds that are remembered as told; beyond that they are told again.
+const TOLD_MAX: usize = 50_000;
+/// Pages of one order's ledger; more than that is not one order.
+const LEDGER_PAGES: usize = 25;
+
+pub(super) const STREAMS: [Stream; 2] = [
+    Stream {
+        name: ORDERS,
+        overlap: Duration::from_secs(600),
+        first: None,
+        every: Duration::ZERO,
+        longest: REACH,
+        durable_token: false,
+        optional: false,
+    },
+    // Events of the ledger come up to 48 hours late, and a refund need not touch the order.
+    Stream {
+        name: REFUNDS,
+        overlap: DAY.saturating_mul(3),
+        first: None,
+        every: Duration::ZERO,
+        // Above 180 days the answer is empty.
+        longest: DAY.saturating_mul(179),
+        durable_token: false,
+        optional: true,
+    },
+];
+
+impl Amazon {
+    pub(super) async fn list_page(&self, call: Call<'_>, request: ListRequest<'_>) -> Result<Page, Failure> {
+        let walk = match request.token {
+            Some(token) => Walk::resume(token)?,
+            None => Walk::begin(request.from, self.api.clock.now()),
+        };
+        match request.stream {
+            ORDERS => self.list_orders(call, request, walk).await,
+            REFUNDS => self.list_refunds(call, request, walk).await,
+            other => Err(Failure::unsupported(format!("Amazon has no list named {other}"))),
+        }
+    }
+
+    async fn list_orders(
+        &self,
+        call: Call<'_>,
+        request: ListRequest<'_>,
+        mut walk: Walk,
+    ) -> Result<Page, Failure> {
+        let to = request.to.map(Timestamp::to_rfc3339_secs);
+        let path = with_query(
+            "/orders/2026-01-01/orders",
+            &[
+                ("lastUpdatedAfter", Some(&walk.from)),
+                ("lastUpdatedBefore", to.as_deref()),
+                ("marketplaceIds", Some(&self.marketplaces.join(","))),
+                ("maxResultsPerPage", Some("100")),
+                ("includedData", Some(INCLUDED_DATA)),
+                ("paginationToken", walk.token.as_deref()),
+            ],
+        );
+        let response = self.api.get(call, &SEARCH_ORDERS, &path).await?;
+        let answer: SearchAnswer = api::read(&SEARCH_ORDERS, &response)?;
+        if walk.is_first() {
+            let echoed = answer.last_updated_before.as_deref().and_then(Timestamp::parse);
+            walk.upper = echoed.or(request.to).or_else(|| response.date().map(|date| date.minus(LAG)));
+        }
+        Ok(Page {
+            tidings: self.order_tidings(&answer, response.begun_at),
+            next: walk.next(answer.pagination.and_then(|pagination| pagination.next_token).as_deref()),
+            watermark: walk.upper,
+            total: None,
+        })
+    }
+
+    fn order_tidings(&self, answer: &SearchAnswer, read_at: Timestamp) -> Vec<Tiding> {
+        let mut tidings = Vec::with_capacity(answer.orders.len());
+        for raw in &answer.orders {
+            let read = serde_json::from_str::<OrderDocument>(raw.get()).ok();
+            let Some((order, id)) =
+                read.and_then(|o| ChannelOrderId::new(&o.order_id).ok().map(|id| (o, id)))
+            else {
+                tidings.extend(unreadable(raw.get()));
+                continue;
+            };
+            if order.is_foreign() {
+                continue;
+            }
+            if let Some(missing) = map::address_missing(&order) {
+                self.addresses_missing.store(missing, Ordering::Relaxed);
+            }
+            let reading = Reading { source: Source::Listing, read_at, refunds: &Refunds::Unseen };
+            tidings.push(Tiding::Seen(Box::new(map::observe(id, &order, reading))));
+        }
+        tidings
+    }
+
+    async fn list_refunds(
+        &self,
+        call: Call<'_>,
+        request: ListRequest<'_>,
+        mut walk: Walk,
+    ) -> Result<Page, Failure> {
+        let to = request.to.map(Timestamp::to_rfc3339_secs);
+        let path = with_query(
+            "/finances/2024-06-19/transactions",
+            &[
+                ("postedAfter", Some(&walk.from)),
+                ("postedBefore", to.as_deref()),
+                ("nextToken", walk.token.as_deref()),
+            ],
+        );
+        let response = self.api.get(call, &LIST_TRANSACTIONS, &path).await?;
+        let page = api::read::<TransactionsAnswer>(&LIST_TRANSACTIONS, &response)?.payload;
+        if walk.is_first() {
+            // The ledger echoes no bound. The overlap of days swallows what our clock may be wrong.
+            let served = response.date().unwrap_or(response.begun_at);
+            walk.upper = Some(request.to.unwrap_or_else(|| served.minus(LAG)));
+        }
+        let found = page.transactions.as_deref().unwrap_or_default();
+        let orders = match (request.bulk, self.told.lock().unwrap_or_else(PoisonError::into_inner)) {
+            (true, _) => found.iter().filter(|t| t.is_refund()).filter_map(Transaction::order).collect(),
+            (false, mut told) => {
+                if walk.is_first() {
+                    told.begin(request.from);
+                }
+                told.news(found)
+            }
+        };
+        Ok(Page {
+            tidings: orders.into_iter().map(|order| Tiding::Hint { order, changed_at: None }).collect(),
+            next: walk.next(page.next()),
+            watermark: walk.upper,
+            total: None,
+        })
+    }
+
+    /// One order with its refunds.
+    pub(super) async fn read_order(&self, call: Call<'_>, id: &ChannelOrderId) -> Result<Fetched, Failure> {
+        if !is_order_id(id.as_str()) {
+            let failure = Failure::invalid(format!(
+                "{id} is not an Amazon order number. Such a number has the form 123-1234567-1234567"
+            ));
+            return Ok(Fetched::Failed { order: id.clone(), failure });
+        }
+        let path =
+            with_query(&format!("/orders/2026-01-01/orders/{id}"), &[("includedData", Some(INCLUDED_DATA))]);
+        let response = match self.api.get(call, &GET_ORDER, &path).await {
+            Ok(response) => response,
+            Err(failure) if failure.kind == FailureKind::NotFound => {
+                return Ok(Fetched::Missing { order: id.clone(), reach: Some(REACH) });
+            }
+            Err(failure) => return Err(failure),
+        };
+        let order = named(id, &response)?;
+        if order.is_foreign() {
+            // Another shop's order in Amazon's warehouse: it is imported from that shop.
+            return Ok(Fetched::Missing { order: id.clone(), reach: Some(Duration::ZERO) });
+        }
+        let observation = self.with_refunds(call, id, &order, response.begun_at).await?;
+        Ok(Fetched::Found(Box::new(observation)))
+    }
+
+    async fn with_refunds(
+        &self,
+        call: Call<'_>,
+        id: &ChannelOrderId,
+        order: &OrderDocument,
+        read_at: Timestamp,
+    ) -> Result<Observation, Failure> {
+        let (refunds, denied) = if order.is_pending() {
+            (Refunds::Unseen, false)
+        } else {
+            match self.refunds_of(call, id).await {
+                Ok(refunds) => (refunds, false),
+                Err(failure) if failure.kind == FailureKind::Permission && !failure.stale_token => {
+                    (Refunds::Unseen, true)
+                }
+                // An action must not fail because the ledger is slow; known refunds stay.
+                Err(failure) if call.lane == Lane::Action && failure.kind.is_temporary() => {
+                    (Refunds::Unseen, false)
+                }
+                Err(failure) => return Err(failure),
+            }
+        };
+        let reading = Reading { source: Source::Fetch, read_at, refunds: &refunds };
+        let mut observation = map::observe(id.clone(), order, reading);
+        if denied {
+            observation.anomalies.push(no_refund_knowledge());
+        }
+        Ok(observation)
+    }
+
+    async fn refunds_of(&self, call: Call<'_>, id: &ChannelOrderId) -> Result<Refunds, Failure> {
+        let mut transactions: Vec<Transaction> = Vec::new();
+        let mut token: Option<String> = None;
+        for _ in 0..LEDGER_PAGES {
+            let path = with_query(
+                "/finances/2024-06-19/transactions",
+                &[
+                    ("relatedIdentifierName", Some("ORDER_ID")),
+                    ("relatedIdentifierValue", Some(id.as_str())),
+                    ("nextToken", token.as_deref()),
+                ],
+            );
+            let response = self.api.get(call, &LIST_TRANSACTIONS, &path).await?;
+            let page = api::read::<TransactionsAnswer>(&LIST_TRANSACTIONS, &response)?.payload;
+            token = page.next().map(str::to_owned);
+            transactions.extend(page.transactions.into_iter().flatten());
+            if token.is_none() {
+                return Ok(refunds(id, &transactions));
+            }
+        }
+        Err(Failure::unavailable("Amazon's ledger of one order has no end").local())
+    }
+}
+
+/// The order of an answer, which must be the one that was asked for.
+fn named(id: &ChannelOrderId, response: &Response) -> Result<OrderDocument, Failure> {
+    let order = api::read::<OrderAnswer>(&GET_ORDER, response)?.order;
+    if order.order_id == id.as_str() {
+        return Ok(order);
+    }
+    Err(Failure::unavailable("Amazon answered with another order than the one asked for"))
+}
+
+fn no_refund_knowledge() -> Anomaly {
+    Anomaly {
+        code: "refunds_unknown".to_owned(),
+        summary: "Amazon does not tell refunds: the role Finance and Accounting is missing, so the payment status \
+                  is shown without them. Add the role, authorise the application again and put the new refresh \
+                  token into the config file."
+            .to_owned(),
+    }
+}
+
+/// An order of the list that cannot be read: told, and asked for by its name where it has one.
+fn unreadable(text: &str) -> Vec<Tiding> {
+    let order =
+        serde_json::from_str::<OrderName>(text).ok().and_then(|n| ChannelOrderId::new(&n.order_id).ok());
+    let anomaly = Anomaly {
+        code: "unreadable_order".to_owned(),
+        summary: "Amazon's list held an order that cannot be read; it is asked for by its number.".to_owned(),
+    };
+    let mut tidings = vec![Tiding::Anomaly { order: order.clone(), anomaly }];
+    tidings.extend(order.map(|order| Tiding::Hint { order, changed_at: None }));
+    tidings
+}
+
+/// Which refunds of the overlap were already handed on, so that three days of refunds do not cause
+/// fetches with each poll.
+///
+/// What a sweep finds counts as told only when a later sweep begins further on: its window was then
+/// closed, with every hint on disk. A restart forgets, and tells once more.
+#[derive(Default)]
+pub(super) struct Told {
+    from: Option<Timestamp>,
+    /// Of the sweep under way.
+    open: BTreeMap<String, Timestamp>,
+    closed: BTreeMap<String, Timestamp>,
+}
+
+impl Told {
+    fn begin(&mut self, from: Timestamp) {
+        let open = std::mem::take(&mut self.open);
+        if self.from.is_some_and(|last| from > last) {
+            self.closed.extend(open);
+        }
+        self.closed.retain(|_, posted| *posted >= from);
+        self.from = Some(from);
+    }
+
+    /// The orders of refunds that were not told yet.
+    fn news(&mut self, transactions: &[Transaction]) -> BTreeSet<ChannelOrderId> {
+        let mut orders = BTreeSet::new();
+        for refund in transactions.iter().filter(|transaction| transaction.is_refund()) {
+            let Some(order) = refund.order() else { continue };
+            // One without an id cannot be told from the next one, so it is told each time.
+            if let Some(id) = refund.refund_id() {
+                let key =
+                    format!("{order} {id} {}", refund.transaction_status.as_deref().unwrap_or_default());
+                if self.closed.contains_key(&key) {
+                    continue;
+                }
+                if self.open.len() < TOLD_MAX {
+                    let posted = refund.posted_date.as_deref().and_then(Timestamp::parse);
+                    self.open.insert(key, posted.or(self.from).unwrap_or_default());
+                }
+            }
+            orders.insert(order);
+        }
+        orders
+    }
+}
+
+pub(super) type ToldRefunds = Mutex<Told>;
