@@ -1,48 +1,41 @@
 //! The supervised tree that does the work. Everyone outside talks to it through [`Handle`].
+//!
+//! ```text
+//! root                     permanent; too many deaths below it end the daemon
+//! ├─ scheduler             polls, sweeps, upkeep, gauges
+//! ├─ channels              supervises the channels; never dies with one
+//! │  ├─ channel tienda     claims what is due
+//! │  │  ├─ order …         one per order sync in flight
+//! │  │  ├─ action …        one per outbound action in flight
+//! │  │  ├─ poll, bulk, upkeep
+//! │  └─ channel …
+//! └─ janitor               prunes, erases
+//! ```
 
+mod action;
+mod batcher;
+mod bulk;
+mod channel;
+mod channels;
 mod connection;
+mod consent;
+mod handle;
+mod janitor;
+mod order;
+mod poll;
+mod restart;
+mod root;
+mod scheduler;
+mod session;
+mod shared;
+mod upkeep;
 
-use std::sync::Arc;
-
-use crate::channel::Finding;
-use crate::model::{ChannelId, Failure};
+use std::time::Duration;
 
 pub use connection::Connection;
+pub use consent::ConsentError;
+pub use handle::Handle;
+use shared::Shared;
 
-/// The only door into the tree. Cheap to clone; never blocks; messages are nudges and may be
-/// lost, the rows in the store are the truth.
-#[derive(Clone)]
-pub struct Handle {}
-
-#[allow(unused_variables, clippy::unused_async, clippy::needless_pass_by_value)]
-impl Handle {
-    /// The configured channel of this id, disabled ones included.
-    pub fn channel(&self, id: &ChannelId) -> Option<Arc<Connection>> {
-        unimplemented!()
-    }
-
-    /// All configured channels, by id.
-    pub fn channels(&self) -> Vec<Arc<Connection>> {
-        unimplemented!()
-    }
-
-    /// Something of this channel may be due: deliveries, jobs, actions, a bulk sync.
-    pub fn nudge(&self, id: &ChannelId) {
-        unimplemented!()
-    }
-
-    /// Proves the connection with one harmless call, now.
-    pub async fn test(&self, id: &ChannelId) -> Result<Vec<Finding>, Failure> {
-        unimplemented!()
-    }
-
-    /// The daemon takes new work: false while it starts up and shuts down.
-    pub fn is_ready(&self) -> bool {
-        unimplemented!()
-    }
-
-    /// Root, scheduler and the store's writer have answered just now.
-    pub async fn is_alive(&self) -> bool {
-        unimplemented!()
-    }
-}
+/// How often every channel looks for rows whose message was lost.
+const SWEEP_EVERY: Duration = Duration::from_secs(5);

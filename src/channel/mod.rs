@@ -5,6 +5,7 @@
 //! marketplace's name appears in lives in that marketplace's folder below this one.
 
 pub mod amazon;
+mod dormant;
 mod settings;
 
 use std::future::Future;
@@ -18,6 +19,7 @@ use crate::model::{
 
 pub use crate::model::{Delivery, Memo, Tiding};
 
+pub use dormant::Dormant;
 pub use settings::{Env, Key, KeyFault, Kind, Method, Retention, Settings, Shape, Value};
 
 /// The answer of a marketplace, some time later.

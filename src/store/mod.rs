@@ -122,13 +122,14 @@ impl Store {
         unimplemented!()
     }
 
-    /// T claim: due jobs by weighted lane, at most `limit`, none of `in_flight`. Writes the boot
-    /// and counts the attempt.
+    /// T claim: due jobs by weighted lane, at most `limit`, none of `in_flight`, none in a lane
+    /// less urgent than `least_urgent`. Writes the boot and counts the attempt.
     pub async fn claim_due(
         &self,
         channel: &ChannelId,
         limit: usize,
         in_flight: Vec<ChannelOrderId>,
+        least_urgent: Lane,
         now: Timestamp,
     ) -> Result<Vec<Claim>, StoreError> {
         unimplemented!()
@@ -145,7 +146,19 @@ impl Store {
         unimplemented!()
     }
 
-    /// When the next job or unresolved delivery of the channel is due.
+    /// T absorb: merges or queues what was read outside of a delivery, a page or a claimed job.
+    pub async fn absorb(
+        &self,
+        channel: &ChannelId,
+        kind: &'static str,
+        lane: Lane,
+        tidings: Vec<Tiding>,
+        now: Timestamp,
+    ) -> Result<Effects, StoreError> {
+        unimplemented!()
+    }
+
+    /// When the next job, action or unresolved delivery of the channel is due.
     pub fn next_due(&self, channel: &ChannelId) -> Result<Option<Timestamp>, StoreError> {
         unimplemented!()
     }
@@ -214,6 +227,11 @@ impl Store {
         stream: &'static str,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        unimplemented!()
+    }
+
+    /// The running bulk sync of a channel that is still in its listing phase.
+    pub fn listing_bulk(&self, channel: &ChannelId) -> Result<Option<SyncId>, StoreError> {
         unimplemented!()
     }
 

@@ -319,9 +319,10 @@ pub enum ActionResult {
         failure: Failure,
         at: Timestamp,
     },
-    /// Sent, effect not known yet: look again then.
+    /// Sent, effect not known yet: look again then. The memo takes the place of the stored one.
     Doubtful {
         failure: Failure,
+        memo: Memo,
         look_at: Timestamp,
     },
     Failed {

@@ -1,5 +1,6 @@
 //! Decisions: pure functions over values. No input or output, no clock, no async.
 
+pub mod action;
 mod changes;
 mod freshness;
 mod merge;

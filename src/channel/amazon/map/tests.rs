@@ -152,7 +152,9 @@ fn what_a_role_or_a_state_withholds_is_not_said() {
     assert_eq!(seen.customer, CustomerSeen::default());
     assert_eq!(seen.notes, None);
     assert!(seen.anomalies.is_empty(), "a cancelled order owes no address");
-    let owed = listed(&order(json!({"recipient": {"deliveryAddress": {"name": "", "addressLine1": "", "countryCode": " "}}})));
+    let owed = listed(&order(
+        json!({"recipient": {"deliveryAddress": {"name": "", "addressLine1": "", "countryCode": " "}}}),
+    ));
     assert_eq!(owed.shipping_address, Seen::Absent, "an address of blanks is none");
     assert_eq!(owed.anomalies[0].code, "address_withheld");
 }

@@ -1,0 +1,239 @@
+//! Carries out one outbound action: looks, fixes the intent, sends once, settles.
+//!
+//! Started by its channel's actor for the head of an order's queue. Dies or is killed anywhere:
+//! the row says how far it got. An intent without a result means that the effect is unknown, so the
+//! order is read and judged before anything is sent again. Writes: `intend_action`,
+//! `settle_action`.
+
+use std::sync::Arc;
+
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+
+use super::Shared;
+use super::batcher::Batcher;
+use super::connection::{Connection, with_tokens};
+use super::session::internal;
+use crate::channel::{Fetched, Performed, Refused, Verdict};
+use crate::model::{Action, ActionState, Failure, Lane, Memo, Order, Tiding};
+use crate::store::ActionResult;
+use crate::sync::action::{AfterFailure, after_failure, next_look};
+
+pub enum Message {
+    /// From the channel's actor, once.
+    Run,
+}
+
+pub struct Settings {
+    pub shared: Arc<Shared>,
+    pub connection: Arc<Connection>,
+    pub action: Action,
+}
+
+/// Memo key of an action that the marketplace has taken and is working on.
+const SUBMITTED: &str = "fenicia.submitted";
+/// Memo key: vain looks for the effect so far.
+const LOOKS: &str = "fenicia.looks";
+
+pub struct ActionRun;
+
+impl Actor for ActionRun {
+    type Msg = Message;
+    type State = Settings;
+    type Arguments = Settings;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Message>,
+        settings: Settings,
+    ) -> Result<Settings, ActorProcessingErr> {
+        myself.cast(Message::Run)?;
+        Ok(settings)
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<Message>,
+        message: Message,
+        state: &mut Settings,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            Message::Run => run(&state.shared, &state.connection, state.action.clone()).await,
+        }
+        myself.stop(None);
+        Ok(())
+    }
+}
+
+async fn run(shared: &Shared, connection: &Arc<Connection>, action: Action) {
+    let result = match step(shared, connection, &action).await {
+        Ok(result) => result,
+        Err(failure) => after(shared, &action, failure),
+    };
+    settle(shared, connection, action, result).await;
+}
+
+/// One step of the action's life. `Err` is a failed call.
+async fn step(
+    shared: &Shared,
+    connection: &Arc<Connection>,
+    action: &Action,
+) -> Result<ActionResult, Failure> {
+    // Looking sends nothing, so whatever goes wrong here, nothing was done.
+    let order = look(shared, connection, action).await.map_err(|f| Failure { no_effect: true, ..f })?;
+    if action.state == ActionState::Running {
+        if action.memo.contains_key(SUBMITTED) {
+            let answer = with_tokens!(connection, Lane::Action, |call| connection
+                .channel
+                .follow(call, &order, action));
+            return answer.map(|p| performed(shared, p)).or_else(|f| Ok(follow_again(shared, action, f)));
+        }
+        match connection.channel.judge(&order, action) {
+            Verdict::Done => return Ok(ActionResult::Done),
+            Verdict::Repeatable => {}
+            Verdict::NotSeen | Verdict::CannotTell => return Ok(unseen(shared, action)),
+        }
+    } else if connection.channel.judge(&order, action) == Verdict::Done {
+        // Somebody, perhaps an earlier try of ours, has already brought it about.
+        return Ok(ActionResult::Done);
+    }
+    send(shared, connection, &order, action).await
+}
+
+async fn send(
+    shared: &Shared,
+    connection: &Arc<Connection>,
+    order: &Order,
+    action: &Action,
+) -> Result<ActionResult, Failure> {
+    let now = shared.clock.now();
+    let mut memo = match connection.channel.prepare(order, &action.request, now) {
+        Ok(memo) => memo,
+        Err(refused) => return Ok(ActionResult::Failed { failure: refusal(refused) }),
+    };
+    // What an earlier attempt fixed stays fixed, so that a repeat is the same call.
+    memo.extend(action.memo.clone());
+    memo.remove(LOOKS);
+    let not_sent = |e| Failure { no_effect: true, ..internal(&e) };
+    let action = shared.store.intend_action(action.id, memo, now).await.map_err(not_sent)?;
+    let answer =
+        with_tokens!(connection, Lane::Action, |call| connection.channel.perform(call, order, &action));
+    answer.map(|p| performed(shared, p))
+}
+
+/// The order as the marketplace has it now, stored.
+async fn look(shared: &Shared, connection: &Arc<Connection>, action: &Action) -> Result<Order, Failure> {
+    let fetched = Batcher::fetch(connection, action.order.order.clone(), Lane::Manual).await?;
+    let seen = match fetched {
+        Fetched::Found(seen) => seen,
+        Fetched::Missing { .. } => {
+            return Err(Failure::not_found("the order is not in the channel any more"));
+        }
+        Fetched::Failed { failure, .. } => return Err(failure),
+    };
+    let now = shared.clock.now();
+    let absorbed = shared
+        .store
+        .absorb(&connection.id, connection.kind.name, Lane::Action, vec![Tiding::Seen(seen)], now)
+        .await;
+    let effects = absorbed.map_err(|e| internal(&e))?;
+    shared.observe(&connection.id, &effects.changed, &effects.anomalies).await;
+    let stored = shared.store.order(&action.order).map_err(|e| internal(&e))?;
+    stored.map(|(order, _)| order).ok_or_else(|| Failure::not_found("the order is not stored here"))
+}
+
+fn performed(shared: &Shared, performed: Performed) -> ActionResult {
+    match performed {
+        Performed::Done => ActionResult::Done,
+        Performed::Submitted { mut memo, look_after } => {
+            let now = shared.clock.now();
+            memo.insert(SUBMITTED.to_owned(), now.to_string());
+            ActionResult::Submitted { memo, look_at: now.plus(look_after) }
+        }
+    }
+}
+
+/// A failed question how it is getting on harms nothing; a refusal is the outcome.
+fn follow_again(shared: &Shared, action: &Action, failure: Failure) -> ActionResult {
+    if failure.kind.is_temporary() {
+        let harmless = Failure { no_effect: true, ..failure };
+        match after_failure(&harmless, 4, shared.clock.now(), |span| shared.random.jitter(span)) {
+            AfterFailure::SendAgain(at) => ActionResult::Submitted { memo: action.memo.clone(), look_at: at },
+            AfterFailure::LookFirst(_) | AfterFailure::GiveUp => ActionResult::Unknown { failure: harmless },
+        }
+    } else {
+        ActionResult::Failed { failure }
+    }
+}
+
+fn unseen(shared: &Shared, action: &Action) -> ActionResult {
+    let looks: usize = action.memo.get(LOOKS).and_then(|n| n.parse().ok()).unwrap_or(0);
+    let failure = Failure::timeout(
+        "The answer of the channel was lost, and the order does not show the change. Whether it was done is not to be \
+         learnt from here: look in the marketplace, then retry or dismiss.",
+    );
+    let mut memo = action.memo.clone();
+    memo.insert(LOOKS.to_owned(), (looks + 1).to_string());
+    match next_look(looks + 1, shared.clock.now()) {
+        Some(look_at) => ActionResult::Doubtful { failure, memo, look_at },
+        None => ActionResult::Unknown { failure },
+    }
+}
+
+fn after(shared: &Shared, action: &Action, failure: Failure) -> ActionResult {
+    let now = shared.clock.now();
+    // What the intent of this attempt fixed is in the store; a vain look counts anew after a send.
+    let memo = stored_memo(shared, action);
+    match after_failure(&failure, action.attempts + 1, now, |span| shared.random.jitter(span)) {
+        // A look that failed after an earlier send leaves the outcome as unknown as it was.
+        AfterFailure::SendAgain(at) if action.state == ActionState::Running => {
+            ActionResult::Doubtful { failure, memo, look_at: at }
+        }
+        AfterFailure::GiveUp if action.state == ActionState::Running => ActionResult::Unknown { failure },
+        AfterFailure::SendAgain(at) => ActionResult::Later { failure, at },
+        AfterFailure::LookFirst(look_at) => ActionResult::Doubtful { failure, memo, look_at },
+        AfterFailure::GiveUp => ActionResult::Failed { failure },
+    }
+}
+
+/// The memo as it was last fixed: a send that failed fixed it after this run began.
+fn stored_memo(shared: &Shared, action: &Action) -> Memo {
+    shared.store.action(action.id).ok().flatten().map_or_else(|| action.memo.clone(), |stored| stored.memo)
+}
+
+fn refusal(refused: Refused) -> Failure {
+    match refused {
+        Refused::Unsupported { why } => Failure::unsupported(why),
+        Refused::Invalid { why, .. } | Refused::Conflict { why } => Failure::invalid(why),
+    }
+}
+
+async fn settle(shared: &Shared, connection: &Connection, action: Action, result: ActionResult) {
+    let outcome = match &result {
+        ActionResult::Done => "done",
+        ActionResult::Submitted { .. } => "submitted",
+        ActionResult::Later { .. } => "later",
+        ActionResult::Doubtful { .. } => "doubtful",
+        ActionResult::Failed { .. } => "failed",
+        ActionResult::Unknown { .. } => "unknown",
+    };
+    metrics::counter!("fenicia_actions_total", "channel" => connection.id.to_string(),
+        "kind" => action.request.kind(), "outcome" => outcome)
+    .increment(1);
+    tracing::info!(order = %action.order, action = %action.id, kind = action.request.kind(), outcome, "action step");
+    if let ActionResult::Later { failure, .. }
+    | ActionResult::Doubtful { failure, .. }
+    | ActionResult::Failed { failure } = &result
+    {
+        shared.note_failure(&connection.id, failure).await;
+    }
+    let done = matches!(result, ActionResult::Done);
+    let now = shared.clock.now();
+    if let Err(error) = shared.store.settle_action(action.id, result, now).await {
+        tracing::error!(action = %action.id, %error, "the result of an action was not stored; the order is judged again");
+        return;
+    }
+    if done && let Err(error) = shared.store.raise(vec![action.order], Lane::Action, now, now).await {
+        tracing::error!(%error, "the check after an action was not queued; the next poll finds the change");
+    }
+    connection.wake();
+}

@@ -1,0 +1,160 @@
+//! Syncs all orders of a channel since some time, on an operator's wish.
+//!
+//! Started by its channel's actor when the store has a running bulk sync, at most one per channel.
+//! Lists page by page through its own mailbox, so that a stop gets in between. Dies: it is started
+//! again and resumes from its row, from the last page where the marketplace allows that, else from
+//! the beginning, which is harmless. Writes: `store_bulk_page`, `end_bulk_listing`.
+
+use std::sync::Arc;
+
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+
+use super::Shared;
+use super::connection::{Connection, with_tokens};
+use super::session::internal;
+use crate::channel::{ListRequest, Stream};
+use crate::model::{Failure, Lane, SyncId, Timestamp};
+use crate::store::{PageIn, SyncPhase, SyncRunState};
+use crate::sync::{Retry, retry, window};
+
+pub enum Message {
+    /// From itself: read one page.
+    Next,
+}
+
+pub struct Settings {
+    pub shared: Arc<Shared>,
+    pub connection: Arc<Connection>,
+    pub sync: SyncId,
+}
+
+pub struct State {
+    settings: Settings,
+    /// Where the current window ends and the next begins; `None`: the window reaches up to now.
+    from: Timestamp,
+    token: Option<String>,
+    attempt: u32,
+}
+
+pub struct Bulk;
+
+impl Actor for Bulk {
+    type Msg = Message;
+    type State = State;
+    type Arguments = Settings;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Message>,
+        settings: Settings,
+    ) -> Result<State, ActorProcessingErr> {
+        let status = settings.shared.store.sync_status(settings.sync)?.ok_or("the bulk sync is gone")?;
+        let durable = settings.connection.channel.streams().first().is_some_and(|s| s.durable_token);
+        let token = status.token.filter(|_| durable || status.boot == settings.shared.store.boot());
+        let from = status.since.unwrap_or(Timestamp::EPOCH);
+        myself.cast(Message::Next)?;
+        Ok(State { settings, from, token, attempt: 0 })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<Message>,
+        message: Message,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            Message::Next => next(&myself, state).await,
+        }
+        Ok(())
+    }
+}
+
+async fn next(myself: &ActorRef<Message>, state: &mut State) {
+    let Settings { shared, connection, sync } = &state.settings;
+    let listing = matches!(
+        shared.store.sync_status(*sync),
+        Ok(Some(status)) if status.state == SyncRunState::Running && status.phase == SyncPhase::Listing
+    );
+    let Some(stream) = connection.channel.streams().first().filter(|_| listing).copied() else {
+        myself.stop(None);
+        return;
+    };
+    match page(state, &stream).await {
+        Ok(Progress::More) => {
+            state.attempt = 0;
+            again(myself);
+        }
+        Ok(Progress::Listed) => {
+            end(&state.settings, None).await;
+            myself.stop(None);
+        }
+        Err(failure) => postpone(myself, state, failure).await,
+    }
+}
+
+enum Progress {
+    More,
+    Listed,
+}
+
+async fn page(state: &mut State, stream: &Stream) -> Result<Progress, Failure> {
+    let Settings { shared, connection, sync } = &state.settings;
+    let now = shared.clock.now();
+    let to = cut(state.from, stream, now);
+    let request =
+        ListRequest { stream: stream.name, from: state.from, to, token: state.token.as_deref(), bulk: true };
+    let page = with_tokens!(connection, Lane::Bulk, |call| connection.channel.list(call, request))?;
+    if page.next.is_some() && page.next == state.token {
+        return Err(Failure::unavailable("the channel answered the same page again and again"));
+    }
+    state.token.clone_from(&page.next);
+    let more = state.token.is_some() || to.is_some();
+    if let (None, Some(to)) = (&state.token, to) {
+        state.from = to;
+    }
+    let page = PageIn { tidings: page.tidings, next: page.next, watermark: None, total: page.total };
+    let stored = shared.store.store_bulk_page(&connection.id, connection.kind.name, *sync, page, now).await;
+    let effects = stored.map_err(|e| internal(&e))?;
+    shared.observe(&connection.id, &effects.changed, &effects.anomalies).await;
+    shared.note_success(&connection.id).await;
+    connection.wake();
+    Ok(if more { Progress::More } else { Progress::Listed })
+}
+
+/// A bulk sync has no overlap: its start was chosen by a person.
+fn cut(from: Timestamp, stream: &Stream, now: Timestamp) -> Option<Timestamp> {
+    let shape =
+        window::Shape { overlap: std::time::Duration::ZERO, first: stream.longest, longest: stream.longest };
+    window::next(Some(from), shape, now).to
+}
+
+async fn postpone(myself: &ActorRef<Message>, state: &mut State, failure: Failure) {
+    state.attempt += 1;
+    let Settings { shared, connection, .. } = &state.settings;
+    shared.note_failure(&connection.id, &failure).await;
+    let now = shared.clock.now();
+    let retry = retry(&failure, state.attempt, now, |span| shared.random.jitter(span));
+    match retry {
+        Retry::At(at) if failure.kind.is_temporary() => {
+            tracing::warn!(channel = %connection.id, kind = %failure.kind, "bulk sync waits: {}", failure.message);
+            drop(myself.send_after(at.since(now), || Message::Next));
+        }
+        Retry::At(_) | Retry::Park => {
+            end(&state.settings, Some(failure)).await;
+            myself.stop(None);
+        }
+    }
+}
+
+async fn end(settings: &Settings, failure: Option<Failure>) {
+    let Settings { shared, connection, sync } = settings;
+    if let Err(error) = shared.store.end_bulk_listing(*sync, failure, shared.clock.now()).await {
+        tracing::error!(channel = %connection.id, %error, "the end of a bulk sync's listing was not stored; it is listed again");
+    }
+    connection.wake();
+}
+
+fn again(myself: &ActorRef<Message>) {
+    // The actor itself is running, so its mailbox is open.
+    drop(myself.cast(Message::Next));
+}

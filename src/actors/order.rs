@@ -1,0 +1,137 @@
+//! Syncs one order: reads it from its marketplace, commits the result, ends.
+//!
+//! Started by its channel's actor with a claimed job, which it owns. Dies without a result: the
+//! channel's actor records that. Killed with the process: the next start finds the claim of an
+//! earlier boot and sets it due again. Writes: `Store::finish_sync`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+
+use super::Shared;
+use super::batcher::Batcher;
+use super::connection::Connection;
+use crate::channel::Fetched;
+use crate::model::{Failure, Timestamp};
+use crate::store::{Claim, SyncOutcome};
+use crate::sync::{Retry, retry};
+
+pub enum Message {
+    /// From the channel's actor, once.
+    Run,
+}
+
+pub struct Settings {
+    pub shared: Arc<Shared>,
+    pub connection: Arc<Connection>,
+    pub claim: Claim,
+    /// Set when the result is committed, for the channel's actor.
+    pub committed: Arc<AtomicBool>,
+}
+
+pub struct OrderSync;
+
+impl Actor for OrderSync {
+    type Msg = Message;
+    type State = Settings;
+    type Arguments = Settings;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Message>,
+        settings: Settings,
+    ) -> Result<Settings, ActorProcessingErr> {
+        myself.cast(Message::Run)?;
+        Ok(settings)
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<Message>,
+        message: Message,
+        state: &mut Settings,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            Message::Run => run(state).await,
+        }
+        myself.stop(None);
+        Ok(())
+    }
+}
+
+async fn run(state: &Settings) {
+    let Settings { shared, connection, claim, committed } = state;
+    let begun = shared.clock.now();
+    let fetched = Batcher::fetch(connection, claim.order.order.clone(), claim.lane).await;
+    let outcome = outcome(shared, claim, fetched);
+    finish(shared, connection, claim, outcome, begun).await;
+    committed.store(true, Ordering::Release);
+}
+
+fn outcome(shared: &Shared, claim: &Claim, fetched: Result<Fetched, Failure>) -> SyncOutcome {
+    let failure = match fetched {
+        Ok(Fetched::Found(seen)) => return SyncOutcome::Found(seen),
+        Ok(Fetched::Missing { reach, .. }) => return SyncOutcome::Missing { reach },
+        Ok(Fetched::Failed { failure, .. }) | Err(failure) => failure,
+    };
+    failed(shared, claim, failure)
+}
+
+/// A failed attempt with its next one.
+pub(super) fn failed(shared: &Shared, claim: &Claim, failure: Failure) -> SyncOutcome {
+    let now = shared.clock.now();
+    let retry_at = match retry(&failure, claim.attempt, now, |span| shared.random.jitter(span)) {
+        Retry::At(at) => Some(at),
+        Retry::Park => None,
+    };
+    SyncOutcome::Failed { failure, retry_at }
+}
+
+/// Commits an outcome and tells the metrics, the log and the connection's state about it.
+pub(super) async fn finish(
+    shared: &Shared,
+    connection: &Connection,
+    claim: &Claim,
+    outcome: SyncOutcome,
+    begun: Timestamp,
+) {
+    let now = shared.clock.now();
+    let word = word(&outcome);
+    let trigger = claim.lane.trigger().as_str();
+    let channel = connection.id.to_string();
+    metrics::counter!("fenicia_order_syncs_total", "channel" => channel.clone(), "trigger" => trigger, "outcome" => word)
+        .increment(1);
+    metrics::histogram!("fenicia_order_sync_seconds", "channel" => channel, "trigger" => trigger)
+        .record(now.since(begun).as_secs_f64());
+    match &outcome {
+        SyncOutcome::Failed { failure, .. } => {
+            tracing::warn!(
+                order = %claim.order, kind = %failure.kind, attempt = claim.attempt, trigger,
+                status = failure.http_status, request_id = failure.request_id.as_deref(),
+                "order sync failed: {}", failure.message
+            );
+            shared.note_failure(&connection.id, failure).await;
+        }
+        SyncOutcome::Found(_) | SyncOutcome::Missing { .. } => shared.note_success(&connection.id).await,
+    }
+    match shared.store.finish_sync(connection.kind.name, claim.clone(), outcome, now).await {
+        Ok(finished) => {
+            shared.observe(&connection.id, finished.changed.as_slice(), &finished.anomalies).await;
+            if finished.again {
+                connection.wake();
+            }
+        }
+        Err(error) => {
+            tracing::error!(order = %claim.order, %error, "the result of an order sync was not stored; the order is read again")
+        }
+    }
+}
+
+const fn word(outcome: &SyncOutcome) -> &'static str {
+    match outcome {
+        SyncOutcome::Found(_) => "succeeded",
+        SyncOutcome::Missing { .. } => "missing",
+        SyncOutcome::Failed { failure, .. } => failure.kind.as_str(),
+    }
+}

@@ -1,0 +1,174 @@
+//! Polls one channel once: walks through the window of each of its streams, page by page.
+//!
+//! Started by its channel's actor, at most one per channel. The watermark moves in the same
+//! transaction that knows all pages stored, so that dying anywhere only repeats work: the next
+//! poll resumes the open window. Writes: `open_window`, `store_page`, `close_window`.
+
+use std::sync::Arc;
+
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+
+use super::Shared;
+use super::channel;
+use super::connection::{Connection, with_tokens};
+use super::session::internal;
+use crate::channel::{ListRequest, Page, Stream};
+use crate::model::{Failure, Lane};
+use crate::store::{PageIn, PollState, Window};
+use crate::sync::window;
+
+pub enum Message {
+    /// From the channel's actor, once.
+    Run,
+}
+
+pub struct Settings {
+    pub shared: Arc<Shared>,
+    pub connection: Arc<Connection>,
+    pub parent: ActorRef<channel::Message>,
+}
+
+pub struct Poll;
+
+impl Actor for Poll {
+    type Msg = Message;
+    type State = Settings;
+    type Arguments = Settings;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Message>,
+        settings: Settings,
+    ) -> Result<Settings, ActorProcessingErr> {
+        myself.cast(Message::Run)?;
+        Ok(settings)
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<Message>,
+        message: Message,
+        state: &mut Settings,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            Message::Run => {
+                let result = run(&state.shared, &state.connection).await;
+                // Without a parent nobody schedules the next poll, and nobody needs to.
+                drop(state.parent.cast(channel::Message::PollEnded(result)));
+            }
+        }
+        myself.stop(None);
+        Ok(())
+    }
+}
+
+async fn run(shared: &Shared, connection: &Connection) -> Result<(), Failure> {
+    for (index, stream) in connection.channel.streams().iter().enumerate() {
+        match walk(shared, connection, stream).await {
+            Ok(()) if index == 0 => shared.note_poll(&connection.id).await,
+            Ok(()) => {}
+            Err(failure) if stream.optional && !failure.kind.is_temporary() => {
+                tracing::warn!(channel = %connection.id, stream = stream.name, kind = %failure.kind,
+                    "an optional list is refused, orders still flow: {}", failure.message);
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok(())
+}
+
+async fn walk(shared: &Shared, connection: &Connection, stream: &Stream) -> Result<(), Failure> {
+    loop {
+        let now = shared.clock.now();
+        let state = shared.store.poll(&connection.id, stream.name).map_err(|e| internal(&e))?;
+        let rested = state.last_ok.is_none_or(|at| now.since(at) >= stream.every);
+        if state.window.is_none() && !rested {
+            return Ok(());
+        }
+        let window = begin(shared, connection, stream, state).await?;
+        let cut = window.to.is_some();
+        pages(shared, connection, stream, window).await?;
+        shared
+            .store
+            .close_window(&connection.id, stream.name, shared.clock.now())
+            .await
+            .map_err(|e| internal(&e))?;
+        if !cut {
+            return Ok(());
+        }
+    }
+}
+
+/// The open window, from where it can be resumed, or a new one.
+async fn begin(
+    shared: &Shared,
+    connection: &Connection,
+    stream: &Stream,
+    state: PollState,
+) -> Result<Window, Failure> {
+    let now = shared.clock.now();
+    let boot = shared.store.boot();
+    let window = match state.window {
+        Some(mut open) => {
+            if open.boot != boot {
+                open.boot = boot;
+                if !stream.durable_token {
+                    open.token = None;
+                }
+            }
+            open
+        }
+        None => {
+            let first = stream.first.unwrap_or_else(|| shared.settings().initial_import);
+            let shape = window::Shape { overlap: stream.overlap, first, longest: stream.longest };
+            let span = window::next(state.watermark, shape, now);
+            Window { from: span.from, to: span.to, token: None, proposed: None, boot }
+        }
+    };
+    shared
+        .store
+        .open_window(&connection.id, stream.name, window.clone(), now)
+        .await
+        .map_err(|e| internal(&e))?;
+    Ok(window)
+}
+
+async fn pages(
+    shared: &Shared,
+    connection: &Connection,
+    stream: &Stream,
+    window: Window,
+) -> Result<(), Failure> {
+    let mut token = window.token;
+    loop {
+        let request = ListRequest {
+            stream: stream.name,
+            from: window.from,
+            to: window.to,
+            token: token.as_deref(),
+            bulk: false,
+        };
+        let page: Page = with_tokens!(connection, Lane::Poll, |call| connection.channel.list(call, request))?;
+        if page.next.is_some() && page.next == token {
+            return Err(Failure::unavailable("the channel answered the same page again and again"));
+        }
+        // Everything up to the end of a cut window has been listed once its last page is here.
+        let watermark = match (&page.next, window.to) {
+            (None, Some(to)) => page.watermark.max(Some(to)),
+            _ => page.watermark,
+        };
+        token.clone_from(&page.next);
+        let page = PageIn { tidings: page.tidings, next: page.next, watermark, total: page.total };
+        let now = shared.clock.now();
+        let stored =
+            shared.store.store_page(&connection.id, connection.kind.name, stream.name, page, now).await;
+        let effects = stored.map_err(|e| internal(&e))?;
+        shared.observe(&connection.id, &effects.changed, &effects.anomalies).await;
+        if effects.queued > 0 {
+            connection.wake();
+        }
+        if token.is_none() {
+            return Ok(());
+        }
+    }
+}
