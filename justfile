@@ -1,0 +1,29 @@
+# What CI does, and what is too long for it.
+
+default: check test
+
+# Format, lints, licences and advisories.
+check:
+    cargo fmt --check
+    cargo clippy --all-targets -- -D warnings
+
+test:
+    cargo test
+
+# Kill, torn-write and failing-disk suites at night length.
+crash cycles="1000" images="1000000":
+    FENICIA_CRASH_CYCLES={{cycles}} FENICIA_TORN_IMAGES={{images}} cargo test --release --test crash --test torn -- --nocapture
+
+# One fuzz target for some seconds; all of them: just fuzz-all
+fuzz target seconds="300":
+    RUSTC_BOOTSTRAP=1 cargo fuzz run {{target}} -- -max_total_time={{seconds}}
+
+bench:
+    cargo bench
+
+# Acknowledged webhooks per second beside a plain echo, latencies, memory, start-up times.
+load *args:
+    cargo run --release --example load -- {{args}}
+
+deny:
+    cargo deny check

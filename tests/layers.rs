@@ -1,0 +1,176 @@
+//! The layers of ARCHITECTURE.md, enforced by reading the source: who may import whom, where a
+//! library may appear, and where a marketplace may be named.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Layer and what it may import. `model`, `clock` and `random` may be imported by all.
+const ALLOWED: &[(&str, &[&str])] = &[
+    ("model", &[]),
+    ("clock", &[]),
+    ("random", &[]),
+    ("sync", &[]),
+    ("net", &[]),
+    ("channel", &["net"]),
+    ("kinds", &["channel", "sandbox"]),
+    ("config", &["channel"]),
+    ("store", &["sync"]),
+    ("telemetry", &[]),
+    ("systemd", &[]),
+    ("sandbox", &[]),
+    ("actors", &["sync", "channel", "store", "config", "telemetry"]),
+    ("web", &["actors", "store", "channel", "config", "telemetry"]),
+    ("page", &["web", "actors", "store", "channel", "config", "telemetry"]),
+    ("app", &["web", "page", "actors", "store", "channel", "config", "telemetry", "systemd", "kinds", "net", "sandbox"]),
+    ("cli", &["app", "store", "channel", "config", "telemetry", "kinds", "net", "sandbox"]),
+    ("main", &["cli"]),
+    ("lib", &[]),
+];
+const BASE: &[&str] = &["model", "clock", "random"];
+
+/// A library and the only layers it may appear in.
+const LIBRARIES: &[(&str, &[&str])] = &[
+    ("redb::", &["store"]),
+    ("ractor::", &["actors", "app"]),
+    ("hyper::", &["web", "net", "sandbox", "cli"]),
+    ("hyper_util::", &["web", "net", "sandbox", "cli"]),
+    ("cron::", &["config"]),
+    ("askama::", &["page"]),
+    ("clap::", &["cli", "main"]),
+];
+
+/// Words that may stand only in a marketplace's own folders and in `kinds.rs`.
+const MARKETPLACES: &[&str] = &["shopify", "amazon", "mercadolibre", "walmart", "tiktok"];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+fn sources(dir: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(dir).expect("a source folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// Every source file with its layer, its path below `src`, and its code without comments.
+fn files() -> Vec<(String, String, String)> {
+    let mut found = Vec::new();
+    sources(&root(), &mut found);
+    assert!(found.len() > 20, "the sources were not found");
+    found
+        .into_iter()
+        .map(|path| {
+            let below = path.strip_prefix(root()).expect("below src").to_string_lossy().into_owned();
+            let layer = below.split('/').next().expect("a name").trim_end_matches(".rs").to_owned();
+            let text = fs::read_to_string(&path).expect("readable source");
+            let code: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+            (layer, below, code.join("\n"))
+        })
+        .collect()
+}
+
+fn is_test(below: &str) -> bool {
+    below.ends_with("tests.rs") || below.contains("/tests/")
+}
+
+/// Names after `crate::`, also of `use crate::{a, b::c}` lists.
+fn imports(code: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    for part in code.split("crate::").skip(1) {
+        let ident = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+        if let Some(list) = part.strip_prefix('{') {
+            let mut depth = 0;
+            let mut start = true;
+            for (at, c) in list.char_indices() {
+                match c {
+                    '{' => depth += 1,
+                    '}' if depth == 0 => break,
+                    '}' => depth -= 1,
+                    ',' if depth == 0 => start = true,
+                    c if start && depth == 0 && c.is_alphabetic() => {
+                        names.push(ident(&list[at..]));
+                        start = false;
+                    }
+                    _ => {}
+                }
+            }
+        } else {
+            names.push(ident(part));
+        }
+    }
+    names
+}
+
+#[test]
+fn layers_only_import_downwards() {
+    let known: Vec<&str> = ALLOWED.iter().map(|(layer, _)| *layer).collect();
+    let mut wrong = Vec::new();
+    for (layer, below, code) in files() {
+        let Some((_, allowed)) = ALLOWED.iter().find(|(name, _)| *name == layer) else {
+            wrong.push(format!("{below}: layer {layer} is not in the table"));
+            continue;
+        };
+        let code = if is_test(&below) { String::new() } else { without_tests(&code) };
+        for name in imports(&code) {
+            let own = name == layer || BASE.contains(&name.as_str());
+            if known.contains(&name.as_str()) && !own && !allowed.contains(&name.as_str()) {
+                wrong.push(format!("{below}: {layer} must not import {name}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Unit tests at the end of a file may reach further.
+fn without_tests(code: &str) -> String {
+    code.split("#[cfg(test)]").next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn libraries_stay_where_they_belong() {
+    let mut wrong = Vec::new();
+    for (layer, below, code) in files() {
+        for (library, homes) in LIBRARIES {
+            let used = code.split(library).count() > 1
+                && code.match_indices(library).any(|(at, _)| {
+                    !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':')
+                });
+            if used && !homes.contains(&layer.as_str()) && !is_test(&below) && without_tests(&code).contains(library) {
+                wrong.push(format!("{below}: {library} may appear only in {homes:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_marketplace_is_named_only_in_its_own_folders() {
+    let mut wrong = Vec::new();
+    for (_, below, code) in files() {
+        let own = |name: &str| {
+            below.starts_with(&format!("channel/{name}")) || below.starts_with(&format!("sandbox/{name}"))
+        };
+        if below == "kinds.rs" || is_test(&below) {
+            continue;
+        }
+        // The one place where a folder must be declared as a module.
+        let declares = below == "channel/mod.rs" || below == "sandbox/mod.rs";
+        for (number, line) in without_tests(&code).lines().enumerate() {
+            let line = line.to_lowercase();
+            if declares && line.trim_start().trim_start_matches("pub ").starts_with("mod ") {
+                continue;
+            }
+            for name in MARKETPLACES {
+                if line.contains(name) && !own(name) {
+                    wrong.push(format!("{below}:{}: names {name}", number + 1));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
