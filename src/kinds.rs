@@ -1,6 +1,6 @@
 //! The marketplaces that fenicia knows.
 
-use crate::channel::{Kind, amazon};
+use crate::channel::{Kind, amazon, shopify};
 
 /// One line per marketplace.
-pub const KINDS: &[&Kind] = &[&amazon::KIND];
+pub const KINDS: &[&Kind] = &[&shopify::KIND, &amazon::KIND];

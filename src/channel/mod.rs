@@ -7,6 +7,7 @@
 pub mod amazon;
 mod dormant;
 mod settings;
+pub mod shopify;
 
 use std::future::Future;
 use std::pin::Pin;

@@ -1,0 +1,219 @@
+//! Reading orders afresh, in batches, with every page of their inner lists.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use super::api::Api;
+use super::auth;
+use super::errors::Fault;
+use super::graph::{Connection, Order, Withheld};
+use super::query::{self, BATCH, Query};
+use super::scalar::{Id, gid};
+use crate::channel::{Call, Fetched};
+use crate::model::{ChannelOrderId, Failure, FailureKind, Source, Timestamp};
+
+/// Without the right to all orders, older ones are out of sight.
+const REACH: Duration = Duration::from_secs(60 * 24 * 3600);
+/// Pages of one inner list; each has 250 rows, and an order has at most some 500 lines.
+const PAGES_MAX: usize = 20;
+
+/// Fetches, and remembers what this app may not see.
+pub(super) struct Fetcher {
+    /// Fulfilment orders were denied: they are not asked for again.
+    without_work: AtomicBool,
+}
+
+#[derive(Deserialize)]
+struct Nodes {
+    nodes: Vec<Option<Order>>,
+}
+
+impl Fetcher {
+    pub(super) fn new() -> Self {
+        Self { without_work: AtomicBool::new(false) }
+    }
+
+    pub(super) async fn fetch(
+        &self,
+        api: &Api,
+        call: Call<'_>,
+        orders: &[ChannelOrderId],
+    ) -> Result<Vec<Fetched>, Failure> {
+        let mut fetched = Vec::with_capacity(orders.len());
+        // An id that is no number would make Shopify refuse the whole call.
+        let (known, odd): (Vec<_>, Vec<_>) =
+            orders.iter().cloned().partition(|order| Id::read(order.as_str()).is_some());
+        fetched.extend(odd.into_iter().map(|order| Fetched::Missing { order, reach: None }));
+        for batch in known.chunks(BATCH as usize) {
+            fetched.extend(self.batch(api, call, batch).await?);
+        }
+        Ok(fetched)
+    }
+
+    async fn batch(
+        &self,
+        api: &Api,
+        call: Call<'_>,
+        orders: &[ChannelOrderId],
+    ) -> Result<Vec<Fetched>, Failure> {
+        if !self.may_see_work(call) {
+            return batch(api, call, &query::ORDERS_WITHOUT_WORK, orders).await;
+        }
+        match batch(api, call, &query::ORDERS, orders).await {
+            Err(failure)
+                if failure.kind == FailureKind::Permission
+                    && failure.message.contains("fulfillmentOrders") =>
+            {
+                self.without_work.store(true, Ordering::Relaxed);
+                batch(api, call, &query::ORDERS_WITHOUT_WORK, orders).await
+            }
+            settled => settled,
+        }
+    }
+
+    fn may_see_work(&self, call: Call<'_>) -> bool {
+        let granted = &call.tokens.scopes;
+        let kinds = ["merchant_managed", "third_party", "assigned"];
+        let denied = !granted.is_empty()
+            && kinds.iter().all(|kind| {
+                let right = match *kind {
+                    "assigned" => "read_assigned_fulfillment_orders".to_owned(),
+                    kind => format!("read_{kind}_fulfillment_orders"),
+                };
+                auth::allows(granted, &right) == Some(false)
+            });
+        !denied && !self.without_work.load(Ordering::Relaxed)
+    }
+}
+
+async fn batch(
+    api: &Api,
+    call: Call<'_>,
+    query: &Query,
+    orders: &[ChannelOrderId],
+) -> Result<Vec<Fetched>, Failure> {
+    let ids: Vec<String> = orders.iter().map(|order| gid("Order", order.as_str())).collect();
+    let count = u32::try_from(orders.len()).unwrap_or(BATCH);
+    let reply = api.ask::<Nodes>(call, query, query.points * count, json!({ "ids": ids })).await?;
+    if reply.data.nodes.len() != orders.len() {
+        return Err(Failure::unavailable(
+            "Shopify answered with another number of orders than was asked for",
+        ));
+    }
+    let mut fetched = Vec::with_capacity(orders.len());
+    for (position, (node, order)) in reply.data.nodes.into_iter().zip(orders).enumerate() {
+        let faults = Faults::of(&reply.faults, position);
+        fetched.push(match faults.of_order(node.is_some()) {
+            // A right that is missing for one order is missing for all.
+            Some(failure) if failure.kind == FailureKind::Permission => return Err(failure),
+            Some(failure) => Fetched::Failed { order: order.clone(), failure },
+            None => one(api, call, order, node, &faults.withheld, reply.begun_at).await,
+        });
+    }
+    Ok(fetched)
+}
+
+/// The faults of one order of a batch.
+struct Faults<'a> {
+    own: Vec<&'a Fault>,
+    withheld: Vec<String>,
+}
+
+impl<'a> Faults<'a> {
+    fn of(all: &'a [Fault], position: usize) -> Self {
+        let position = position.to_string();
+        let own: Vec<_> = all.iter().filter(|fault| fault.path.get(1) == Some(&position)).collect();
+        let denied = own.iter().filter(|fault| fault.kind == FailureKind::Permission);
+        let withheld = denied.filter_map(|fault| fault.path.get(2).cloned()).collect();
+        Self { own, withheld }
+    }
+
+    /// What makes the order unusable. Denied fields do not, as long as the order itself is there.
+    fn of_order(&self, present: bool) -> Option<Failure> {
+        let fault = self.own.iter().find(|fault| !present || fault.kind != FailureKind::Permission)?;
+        let mut failure = fault.failure();
+        if fault.kind == FailureKind::Permission {
+            failure.message = format!("{} ({})", failure.message, fault.path.join("."));
+        }
+        Some(failure)
+    }
+}
+
+async fn one(
+    api: &Api,
+    call: Call<'_>,
+    order: &ChannelOrderId,
+    node: Option<Order>,
+    withheld: &[String],
+    read_at: Timestamp,
+) -> Fetched {
+    let missing = || {
+        let all = auth::allows(&call.tokens.scopes, "read_all_orders") == Some(true);
+        Fetched::Missing { order: order.clone(), reach: (!all).then_some(REACH) }
+    };
+    let Some(mut node) = node else { return missing() };
+    if let Err(failure) = complete(api, call, &mut node).await {
+        return Fetched::Failed { order: order.clone(), failure };
+    }
+    match node.into_reading(&Withheld(withheld)) {
+        Some(reading) => Fetched::Found(Box::new(reading.into_observation(Source::Fetch, read_at))),
+        None => missing(),
+    }
+}
+
+/// Reads what is left of every inner list that has more than one page.
+async fn complete(api: &Api, call: Call<'_>, order: &mut Order) -> Result<(), Failure> {
+    let id = gid("Order", order.id.as_str());
+    if let Some(lines) = &mut order.line_items {
+        rest(api, call, &query::MORE_LINES, "lineItems", &id, lines).await?;
+    }
+    for sent in order.fulfillments.iter_mut().flatten() {
+        let id = gid("Fulfillment", sent.id.as_str());
+        if let Some(lines) = &mut sent.fulfillment_line_items {
+            rest(api, call, &query::MORE_SENT_LINES, "fulfillmentLineItems", &id, lines).await?;
+        }
+    }
+    for refund in order.refunds.iter_mut().flatten() {
+        let id = gid("Refund", refund.id.as_str());
+        if let Some(lines) = &mut refund.refund_line_items {
+            rest(api, call, &query::MORE_REFUNDED_LINES, "refundLineItems", &id, lines).await?;
+        }
+    }
+    let Some(work) = &mut order.fulfillment_orders else { return Ok(()) };
+    rest(api, call, &query::MORE_WORK, "fulfillmentOrders", &id, work).await?;
+    for part in &mut work.nodes {
+        let id = gid("FulfillmentOrder", part.id.as_str());
+        rest(api, call, &query::MORE_WAITING_LINES, "lineItems", &id, &mut part.line_items).await?;
+    }
+    Ok(())
+}
+
+#[derive(Deserialize)]
+struct Holder<T> {
+    node: Option<std::collections::BTreeMap<String, Connection<T>>>,
+}
+
+async fn rest<T: DeserializeOwned>(
+    api: &Api,
+    call: Call<'_>,
+    query: &Query,
+    field: &str,
+    id: &str,
+    list: &mut Connection<T>,
+) -> Result<(), Failure> {
+    for _ in 0..PAGES_MAX {
+        let Some(after) = list.next() else { return Ok(()) };
+        let variables = json!({ "id": id, "after": after });
+        let holder: Holder<T> = api.ask(call, query, query.points, variables).await?.whole()?;
+        let page = holder.node.and_then(|mut node| node.remove(field));
+        let page =
+            page.ok_or_else(|| Failure::unavailable("Shopify withdrew an order while it was being read"))?;
+        list.nodes.extend(page.nodes);
+        list.page_info = page.page_info;
+    }
+    Err(Failure::unavailable(format!("Shopify's list of {field} of one order does not end")).local())
+}
