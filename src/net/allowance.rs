@@ -214,7 +214,8 @@ impl Allowance {
     /// Among the lines whose own bucket allows it, whose turn it is at the bucket for all.
     fn next_head(&self, now: Timestamp) -> Option<Head> {
         let ready = self.heads().filter(|head| self.own_ready_at(*head, now) <= now);
-        let mark = |head: &Head| self.shared.as_ref().map_or(0.0, |shared| shared.fair.mark(head.lane));
+        let mark =
+            |head: &Head| self.shared.as_ref().map_or(0.0, |shared| shared.fair.mark(head.lane, head.cost));
         ready.min_by(|a, b| mark(a).total_cmp(&mark(b)).then(a.lane.cmp(&b.lane)))
     }
 
@@ -269,9 +270,9 @@ impl Line {
     }
 
     fn head(&self, line: usize) -> Option<Head> {
-        let lane = self.fair.next(|lane| !self.waiting[lane as usize].is_empty())?;
-        let cost = self.waiting[lane as usize].front()?.cost;
-        Some(Head { line, lane, cost })
+        let first = |lane: Lane| self.waiting[lane as usize].front().map(|waiter| waiter.cost);
+        let lane = self.fair.next(first)?;
+        Some(Head { line, lane, cost: first(lane)? })
     }
 
     fn has_urgent(&self) -> bool {
@@ -291,4 +292,222 @@ impl Line {
 /// the other lanes keep their share of what flows in, or they would starve.
 fn keeps_reserve(lane: Lane, urgent_waits: bool) -> bool {
     !is_urgent(lane) && !urgent_waits
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const START: Timestamp = Timestamp::EPOCH;
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(millis)
+    }
+
+    fn limit(operation: &'static str, per_second: f64, burst: f64) -> Limit {
+        Limit { operation, per_second, burst, reserve: 0.0 }
+    }
+
+    fn park(until: Timestamp) -> LimitNews {
+        LimitNews { resume_at: Some(until), ..LimitNews::default() }
+    }
+
+    /// Joins, and says whether the call goes at once.
+    fn goes(allowance: &mut Allowance, operation: &str, lane: Lane, now: Timestamp) -> bool {
+        let place = allowance.join(operation, lane, 1.0, now).unwrap();
+        let through = allowance.dispatch(now);
+        allowance.leave(place);
+        through.contains(&place.id)
+    }
+
+    #[test]
+    fn without_a_limit_everyone_goes_at_once() {
+        let mut allowance = Allowance::new(&[], START);
+        for lane in Lane::ALL {
+            assert!(goes(&mut allowance, "get_order", *lane, START));
+        }
+        assert_eq!(allowance.next_at(START), None);
+        assert_eq!(allowance.rate_limit(START), RateLimit::default());
+    }
+
+    #[test]
+    fn a_call_takes_from_its_own_bucket_and_from_the_one_for_all() {
+        let mut allowance = Allowance::new(&[limit("", 1.0, 3.0), limit("ship", 1.0, 1.0)], START);
+        assert!(goes(&mut allowance, "ship", Lane::Poll, START));
+        assert!(!goes(&mut allowance, "ship", Lane::Poll, START), "its own is empty");
+        assert!(goes(&mut allowance, "list", Lane::Poll, START));
+        assert!(goes(&mut allowance, "get", Lane::Poll, START));
+        assert!(!goes(&mut allowance, "list", Lane::Poll, START), "the one for all is empty");
+    }
+
+    #[test]
+    fn one_operation_does_not_hold_up_another() {
+        let mut allowance = Allowance::new(&[limit("list", 0.5, 1.0), limit("get", 0.5, 1.0)], START);
+        assert!(goes(&mut allowance, "list", Lane::Manual, START));
+        let waiting = allowance.join("list", Lane::Manual, 1.0, START).unwrap();
+        assert!(goes(&mut allowance, "get", Lane::Bulk, START));
+        assert!(allowance.leave(waiting));
+    }
+
+    #[test]
+    fn a_person_overtakes_a_bulk_sync() {
+        let mut allowance = Allowance::new(&[limit("", 1.0, 1.0)], START);
+        assert!(goes(&mut allowance, "", Lane::Bulk, START));
+        for _ in 0..50 {
+            allowance.join("", Lane::Bulk, 1.0, START).unwrap();
+        }
+        let person = allowance.join("", Lane::Manual, 1.0, START).unwrap();
+        let next = allowance.next_at(START).unwrap();
+        assert!(next <= at(1_100), "{next}");
+        assert_eq!(allowance.dispatch(next), [person.id]);
+    }
+
+    #[test]
+    fn bulk_gets_at_most_a_quarter_of_the_flow_while_polls_wait() {
+        let mut allowance = Allowance::new(&[limit("", 10.0, 1.0)], START);
+        let mut lanes = HashMap::new();
+        for lane in [Lane::Bulk, Lane::Poll] {
+            for _ in 0..200 {
+                lanes.insert(allowance.join("", lane, 1.0, START).unwrap().id, lane);
+            }
+        }
+        let mut now = START;
+        let mut bulk = 0;
+        for _ in 0..100 {
+            now = allowance.next_at(now).unwrap_or(now);
+            bulk += allowance.dispatch(now).iter().filter(|id| lanes[id] == Lane::Bulk).count();
+        }
+        assert!((20..=26).contains(&bulk), "{bulk}");
+    }
+
+    #[test]
+    fn a_wait_beyond_the_lanes_patience_is_refused_with_the_moment() {
+        let mut allowance = Allowance::new(&[limit("search", 0.0056, 20.0)], START);
+        while goes(&mut allowance, "search", Lane::Poll, START) {}
+        let TooLong { resume_at } = allowance.join("search", Lane::Manual, 1.0, START).unwrap_err();
+        assert!((at(170_000)..=at(190_000)).contains(&resume_at), "{resume_at}");
+        assert!(allowance.join("search", Lane::Poll, 1.0, START).is_ok(), "a poll is patient");
+    }
+
+    #[test]
+    fn who_stands_behind_too_many_is_refused() {
+        let mut allowance = Allowance::new(&[limit("", 1.0, 1.0)], START);
+        let joined = (0..100).take_while(|_| allowance.join("", Lane::Manual, 1.0, START).is_ok()).count();
+        assert!((18..=21).contains(&joined), "{joined}");
+    }
+
+    #[test]
+    fn the_line_is_bounded() {
+        let mut allowance = Allowance::new(&[limit("", 10_000.0, 1.0)], START);
+        let joined = (0..2_000).take_while(|_| allowance.join("", Lane::Bulk, 1.0, START).is_ok()).count();
+        assert_eq!(joined, MOST_WAITING);
+    }
+
+    #[test]
+    fn the_reserve_waits_for_people_and_actions() {
+        let reserved = Limit { reserve: 2.0, ..limit("", 0.2, 3.0) };
+        let mut allowance = Allowance::new(&[reserved], START);
+        assert!(goes(&mut allowance, "", Lane::Webhook, START));
+        assert!(!goes(&mut allowance, "", Lane::Webhook, START));
+        assert!(goes(&mut allowance, "", Lane::Action, START));
+        assert!(goes(&mut allowance, "", Lane::Manual, START));
+    }
+
+    #[test]
+    fn what_an_answer_says_about_an_unlimited_operation_is_kept() {
+        let mut allowance = Allowance::new(&[], START);
+        allowance.learn("get", &park(at(5_000)), START);
+        assert!(!goes(&mut allowance, "get", Lane::Poll, START));
+        assert!(goes(&mut allowance, "list", Lane::Poll, START));
+        assert!(goes(&mut allowance, "get", Lane::Poll, at(5_000)));
+        let mut shared = Allowance::new(&[limit("", 1.0, 5.0)], START);
+        shared.learn("get", &park(at(5_000)), START);
+        assert!(!goes(&mut shared, "list", Lane::Poll, START), "it feeds the bucket for all");
+    }
+
+    #[test]
+    fn a_call_that_was_not_sent_gives_its_tokens_back() {
+        let mut allowance = Allowance::new(&[limit("get", 0.01, 2.0)], START);
+        let place = allowance.join("get", Lane::Poll, 1.0, START).unwrap();
+        assert_eq!(allowance.dispatch(START), [place.id]);
+        assert!(!allowance.leave(place), "it is through already");
+        allowance.put_back(place);
+        assert!(goes(&mut allowance, "get", Lane::Poll, START));
+    }
+
+    #[test]
+    fn tells_of_the_scarcest_bucket_unless_there_is_one_for_all() {
+        let own = [limit("list", 1.0, 10.0), limit("get", 1.0, 4.0)];
+        let mut allowance = Allowance::new(&own, START);
+        goes(&mut allowance, "get", Lane::Poll, START);
+        assert_eq!(allowance.rate_limit(START).remaining, Some(3));
+        let mut allowance = Allowance::new(&[own[0], own[1], limit("", 1.0, 40.0)], START);
+        assert_eq!(allowance.rate_limit(START).remaining, Some(40));
+    }
+
+    /// Lets time pass until nobody waits; says when each call went.
+    fn run_dry(allowance: &mut Allowance, mut now: Timestamp) -> HashMap<u64, Timestamp> {
+        let mut gone = HashMap::new();
+        for _ in 0..10_000 {
+            gone.extend(allowance.dispatch(now).into_iter().map(|id| (id, now)));
+            let Some(next) = allowance.next_at(now) else { return gone };
+            assert!(next > now);
+            now = next;
+        }
+        panic!("somebody waits for ever");
+    }
+
+    fn lane() -> impl Strategy<Value = Lane> {
+        prop::sample::select(Lane::ALL)
+    }
+
+    proptest! {
+        #[test]
+        fn everyone_who_lines_up_goes_and_never_too_many(
+            calls in prop::collection::vec((lane(), 0_usize..3, 0.5_f64..4.0), 1..60),
+            rates in (0.2_f64..20.0, 0.2_f64..20.0),
+            reserve in 0.0_f64..6.0,
+        ) {
+            let limits = [
+                Limit { reserve, ..limit("", rates.0, 8.0) },
+                Limit { reserve, ..limit("get", rates.1, 5.0) },
+            ];
+            let mut allowance = Allowance::new(&limits, START);
+            let mut costs = HashMap::new();
+            for (lane, operation, cost) in calls {
+                let operation = ["get", "list", "ship"][operation];
+                if let Ok(place) = allowance.join(operation, lane, cost, START) {
+                    costs.insert(place.id, cost);
+                }
+            }
+            let gone = run_dry(&mut allowance, START);
+            prop_assert_eq!(gone.len(), costs.len());
+            for moment in gone.values() {
+                let sent: f64 = gone.iter().filter(|(_, at)| *at <= moment).map(|(id, _)| costs[id]).sum();
+                let most = 8.0 + moment.since(START).as_secs_f64() * rates.0 + 0.01;
+                prop_assert!(sent <= most, "{sent} > {most}");
+            }
+        }
+
+        #[test]
+        fn the_expected_moment_is_about_right(
+            calls in prop::collection::vec(lane(), 1..40),
+            rate in 1.0_f64..20.0,
+        ) {
+            let mut allowance = Allowance::new(&[limit("", rate, 2.0)], START);
+            let places: Vec<Place> =
+                calls.iter().filter_map(|lane| allowance.join("", *lane, 1.0, START).ok()).collect();
+            let expected: Vec<_> = places.iter().filter_map(|p| allowance.predict(*p, START)).collect();
+            let gone = run_dry(&mut allowance, START);
+            for (place, expected) in places.iter().zip(expected) {
+                let off = gone[&place.id].since(expected).max(expected.since(gone[&place.id]));
+                // Whole calls against a flow: up to one call per lane.
+                prop_assert!(off.as_secs_f64() <= 5.5 / rate, "{off:?}");
+            }
+        }
+    }
 }

@@ -69,7 +69,7 @@ impl Connector {
         let mut http = HttpConnector::new_with_resolver(Resolver(GaiResolver::new()));
         http.enforce_http(false);
         http.set_nodelay(true);
-        // Half of the limit for the first of several addresses.
+        // Divided among the name's addresses, so that a dead one leaves time for the next.
         http.set_connect_timeout(Some(timeout));
         http.set_keepalive(Some(Duration::from_secs(30)));
         Self { https: HttpsConnector::from((http, Arc::new(tls))), timeout, has_roots }

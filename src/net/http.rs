@@ -184,3 +184,237 @@ fn plain_headers(headers: &HeaderMap) -> Vec<(String, String)> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::super::test_server::{Reply, Server, ok};
+    use super::*;
+    use crate::model::FailureKind;
+
+    const MAX: usize = 10_000;
+
+    fn client() -> Http {
+        let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(rustls::RootCertStore::empty())
+            .with_no_client_auth();
+        Http::assemble(options(), tls, true).unwrap()
+    }
+
+    fn options() -> HttpOptions {
+        HttpOptions {
+            body_max_bytes: MAX,
+            connect_timeout: Duration::from_secs(10),
+            user_agent: "fenicia-test".into(),
+        }
+    }
+
+    async fn get(url: String) -> Result<Response, Failure> {
+        send(&client(), Request::new("get_order", Method::Get, url)).await
+    }
+
+    async fn send(http: &Http, request: Request) -> Result<Response, Failure> {
+        http.send(request, Duration::from_secs(30), Timestamp::from_secs(7)).await
+    }
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_request_arrives_as_it_was_made() {
+        let mut server = Server::start(vec![Reply::Bytes(ok("", b"{}"))]).await;
+        let request = Request::new("ship", Method::Post, server.url("/orders?page=2"))
+            .header("X-Token", "secret")
+            .body("application/json", b"{\"a\":1}".to_vec());
+        let response = send(&client(), request).await.unwrap();
+        assert_eq!((response.status, response.body.as_slice()), (200, b"{}".as_slice()));
+        assert_eq!(response.begun_at, Timestamp::from_secs(7));
+        let seen = server.request().await;
+        assert!(seen.starts_with("POST /orders?page=2 HTTP/1.1\r\n"), "{seen}");
+        for line in [
+            "x-token: secret",
+            "content-type: application/json",
+            "content-length: 7",
+            "user-agent: fenicia-test",
+            "accept-encoding: gzip",
+        ] {
+            assert!(seen.contains(line), "{line} in {seen}");
+        }
+        assert!(seen.contains(&format!("host: {}", server.host())), "{seen}");
+        assert!(seen.ends_with("{\"a\":1}"), "{seen}");
+    }
+
+    #[tokio::test]
+    async fn connections_are_used_again() {
+        let mut server = Server::start(vec![Reply::Bytes(ok("", b"1")), Reply::Bytes(ok("", b"2"))]).await;
+        let http = client();
+        for expected in [b"1", b"2"] {
+            let request = Request::new("get", Method::Get, server.url("/"));
+            assert_eq!(send(&http, request).await.unwrap().body, expected);
+            server.request().await;
+        }
+        assert_eq!(server.connections(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_redirect_is_an_answer_and_is_not_followed() {
+        let mut server = Server::start(vec![Reply::Bytes(
+            b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n".to_vec(),
+        )])
+        .await;
+        let response = get(server.url("/orders")).await.unwrap();
+        assert_eq!((response.status, response.header("location")), (302, Some("/elsewhere")));
+        server.request().await;
+        assert!(server.no_more_requests());
+    }
+
+    #[tokio::test]
+    async fn any_status_is_an_answer() {
+        for status in [400, 401, 404, 429, 500, 503] {
+            let head = format!("HTTP/1.1 {status} No\r\nContent-Length: 2\r\n\r\nno");
+            let server = Server::start(vec![Reply::Bytes(head.into_bytes())]).await;
+            assert_eq!(get(server.url("/")).await.unwrap().status, status);
+        }
+    }
+
+    #[tokio::test]
+    async fn gzip_is_undone_and_no_longer_announced() {
+        let server =
+            Server::start(vec![Reply::Bytes(ok("Content-Encoding: gzip\r\n", &gzip(b"an order")))]).await;
+        let response = get(server.url("/")).await.unwrap();
+        assert_eq!(response.body, b"an order");
+        assert_eq!((response.header("content-encoding"), response.header("content-length")), (None, None));
+    }
+
+    #[tokio::test]
+    async fn answers_over_the_cap_are_refused() {
+        let announced = b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n".to_vec();
+        let mut chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+        for _ in 0..11 {
+            chunked.extend_from_slice(format!("3e8\r\n{}\r\n", "x".repeat(1_000)).as_bytes());
+        }
+        let bomb = ok("Content-Encoding: gzip\r\n", &gzip(&vec![0; 5_000_000]));
+        for reply in [announced, chunked, bomb] {
+            let server = Server::start(vec![Reply::Bytes(reply)]).await;
+            let failure = get(server.url("/")).await.unwrap_err();
+            assert_eq!(failure.kind, FailureKind::Unavailable, "{failure}");
+            assert!(failure.message.contains("larger than 10000 bytes"), "{failure}");
+            assert_eq!((failure.http_status, failure.no_effect), (Some(200), false));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_breaks_is_a_time_out_with_unknown_effect() {
+        let cut = b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\nhalf".to_vec();
+        for (reply, words) in [
+            (Reply::Reset, "broke before the answer"),
+            (Reply::Close(Vec::new()), "closed the connection without an answer"),
+            (Reply::Close(b"HTTP/1.1 200 OK\r\nConte".to_vec()), "closed the connection without an answer"),
+            (Reply::Close(cut), "middle of the answer"),
+        ] {
+            let server = Server::start(vec![reply]).await;
+            let failure = get(server.url("/?token=hush")).await.unwrap_err();
+            assert_eq!(failure.kind, FailureKind::NetworkTimeout, "{failure}");
+            assert!(failure.message.contains(words), "{words}: {failure}");
+            assert!(
+                failure.message.contains(&server.host()) && !failure.message.contains("hush"),
+                "{failure}"
+            );
+            assert!(!failure.no_effect);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_hangs_is_a_time_out_with_unknown_effect() {
+        let head = b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\nhalf".to_vec();
+        for reply in [Reply::Hang(Vec::new()), Reply::Hang(head)] {
+            let mut server = Server::start(vec![reply]).await;
+            let url = server.url("/");
+            let call = tokio::spawn(get(url));
+            server.request().await;
+            // From here on only the deadline can happen, so let the runtime jump to it.
+            tokio::time::pause();
+            let failure = call.await.unwrap().unwrap_err();
+            tokio::time::resume();
+            assert_eq!(failure.kind, FailureKind::NetworkTimeout, "{failure}");
+            assert!(failure.message.contains("did not answer within 30s"), "{failure}");
+            assert!(!failure.no_effect);
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_can_have_happened_without_a_connection() {
+        let closed = Server::closed_address().await;
+        let failure = get(format!("http://{closed}/?token=hush")).await.unwrap_err();
+        assert_eq!(failure.kind, FailureKind::NetworkTimeout);
+        assert_eq!(failure.message, format!("{closed} refuses the connection"));
+        assert!(failure.no_effect);
+
+        let server = Server::start(vec![Reply::Bytes(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec())]).await;
+        let failure = get(server.url("/").replace("http:", "https:")).await.unwrap_err();
+        assert!(failure.message.contains("no secure connection (TLS)"), "{failure}");
+        assert!(failure.no_effect);
+
+        let failure = get("http://no-such-host.invalid/".to_owned()).await.unwrap_err();
+        assert_eq!(failure.message, "the name no-such-host.invalid cannot be resolved (DNS)");
+        assert!(failure.no_effect);
+    }
+
+    #[tokio::test]
+    async fn a_handshake_that_hangs_is_given_up_within_the_connect_limit() {
+        let mut server = Server::start(vec![Reply::Hang(Vec::new())]).await;
+        let url = server.url("/").replace("http:", "https:");
+        let call = tokio::spawn(get(url));
+        server.request().await;
+        tokio::time::pause();
+        let failure = call.await.unwrap().unwrap_err();
+        assert_eq!(failure.message, format!("no connection to {} within 10s", server.host()));
+        assert!(failure.no_effect);
+    }
+
+    #[tokio::test]
+    async fn without_roots_http_works_and_https_says_what_is_missing() {
+        let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(rustls::RootCertStore::empty())
+            .with_no_client_auth();
+        let http = Http::assemble(options(), tls, false).unwrap();
+        let server = Server::start(vec![Reply::Bytes(ok("", b"{}"))]).await;
+        assert!(send(&http, Request::new("get", Method::Get, server.url("/"))).await.is_ok());
+        let https = server.url("/").replace("http:", "https:");
+        let failure = send(&http, Request::new("get", Method::Get, https)).await.unwrap_err();
+        assert!(failure.message.contains("ca-certificates") && failure.no_effect, "{failure}");
+        assert!(matches!(http.require_roots(), Err(HttpError::NoRoots)));
+    }
+
+    #[tokio::test]
+    async fn what_is_not_http_is_unavailable() {
+        let server = Server::start(vec![Reply::Close(b"SSH-2.0-OpenSSH_9.2\r\n\r\n".to_vec())]).await;
+        let failure = get(server.url("/")).await.unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Unavailable);
+        assert!(failure.message.contains("not HTTP"), "{failure}");
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_sent_is_refused_without_showing_it() {
+        let failure = get("/orders?token=hush".to_owned()).await.unwrap_err();
+        assert_eq!((failure.kind, failure.no_effect), (FailureKind::InvalidRequest, true));
+        assert!(!failure.message.contains("hush"));
+        let request = Request::new("get", Method::Get, "http://localhost/").header("x-token", "hush\n");
+        let failure = send(&client(), request).await.unwrap_err();
+        assert_eq!(failure.kind, FailureKind::InvalidRequest);
+        assert!(failure.message.contains("x-token") && !failure.message.contains("hush"), "{failure}");
+    }
+
+    #[test]
+    fn a_client_can_be_made_on_any_machine() {
+        assert!(Http::new(options()).is_ok());
+    }
+}

@@ -29,11 +29,11 @@ pub(super) const fn is_urgent(lane: Lane) -> bool {
     matches!(lane, Lane::Manual | Lane::Action)
 }
 
-/// Start-time fair queuing: a lane that had much has a high mark, the lowest mark goes next, and a
-/// lane that was away does not save up.
+/// Self-clocked fair queuing: a call's mark is where its lane would stand after it, the lowest mark
+/// goes next, and a lane that was away does not save up.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Fair {
-    marks: PerLane<f64>,
+    stands: PerLane<f64>,
     /// The mark of the latest call that was let through.
     reached: f64,
 }
@@ -41,25 +41,25 @@ pub(super) struct Fair {
 impl Fair {
     /// The lane waits again after nobody waited in it.
     pub(super) fn join(&mut self, lane: Lane) {
-        let mark = &mut self.marks[lane as usize];
-        *mark = mark.max(self.reached);
+        let stand = &mut self.stands[lane as usize];
+        *stand = stand.max(self.reached);
     }
 
-    pub(super) fn mark(&self, lane: Lane) -> f64 {
-        self.marks[lane as usize]
+    pub(super) fn mark(&self, lane: Lane, cost: f64) -> f64 {
+        self.stands[lane as usize] + cost / weight(lane)
     }
 
-    /// The waiting lane that goes next.
-    pub(super) fn next(&self, waits: impl Fn(Lane) -> bool) -> Option<Lane> {
+    /// The lane that goes next, given what the first call of each lane costs, if one waits.
+    pub(super) fn next(&self, first: impl Fn(Lane) -> Option<f64>) -> Option<Lane> {
+        let waiting = Lane::ALL.iter().filter_map(|lane| Some((*lane, self.mark(*lane, first(*lane)?))));
         // `min_by` takes the first of equals: the more urgent lane.
-        let waiting = Lane::ALL.iter().copied().filter(|lane| waits(*lane));
-        waiting.min_by(|a, b| self.mark(*a).total_cmp(&self.mark(*b)))
+        waiting.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(lane, _)| lane)
     }
 
     pub(super) fn charge(&mut self, lane: Lane, cost: f64) {
-        let mark = &mut self.marks[lane as usize];
-        self.reached = self.reached.max(*mark);
-        *mark += cost / weight(lane);
+        let mark = self.mark(lane, cost);
+        self.stands[lane as usize] = mark;
+        self.reached = self.reached.max(mark);
     }
 }
 
@@ -82,7 +82,7 @@ mod tests {
             fair.join(*lane);
         }
         for _ in 0..400 {
-            let lane = fair.next(|lane| waiting.contains(&lane)).unwrap();
+            let lane = fair.next(|lane| waiting.contains(&lane).then_some(1.0)).unwrap();
             fair.charge(lane, 1.0);
             got[lane as usize] += 1;
         }
@@ -111,15 +111,15 @@ mod tests {
         for _ in 0..1_000 {
             fair.charge(Lane::Bulk, 1.0);
         }
-        for lane in [Lane::Manual, Lane::Webhook] {
-            fair.join(lane);
+        for lane in Lane::ALL {
+            fair.join(*lane);
         }
-        assert_eq!(fair.next(|lane| !matches!(lane, Lane::Action | Lane::Poll)), Some(Lane::Manual));
+        assert_eq!(fair.next(|_| Some(1.0)), Some(Lane::Manual));
     }
 
     #[test]
     fn nobody_waiting_means_nobody_next() {
-        assert_eq!(Fair::default().next(|_| false), None);
+        assert_eq!(Fair::default().next(|_| None), None);
     }
 
     #[test]

@@ -1,33 +1,15 @@
-//! What one connection's calls look like to Prometheus.
+//! What one connection's calls look like from outside.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::Response;
 use crate::model::{ChannelId, Failure, FailureKind};
-
-const REQUESTS: &str = "fenicia_channel_requests_total";
-const SECONDS: &str = "fenicia_channel_request_seconds";
-const WAITED: &str = "fenicia_rate_limit_wait_seconds_total";
-
-/// Gives the metrics of this layer their help texts. Once, after the recorder is installed.
-pub fn describe_metrics() {
-    metrics::describe_counter!(REQUESTS, "Requests sent to marketplaces, by operation and outcome");
-    metrics::describe_histogram!(
-        SECONDS,
-        metrics::Unit::Seconds,
-        "From sending a request to its whole answer, without the wait for the allowance"
-    );
-    metrics::describe_counter!(
-        WAITED,
-        metrics::Unit::Seconds,
-        "Time that calls waited for the channel's allowance, whole seconds"
-    );
-}
+use crate::telemetry::metrics;
 
 pub(super) struct Meter {
-    channel: String,
-    waited: metrics::Counter,
+    channel: ChannelId,
+    waited: ::metrics::Counter,
     /// Counters are whole numbers. The rest below a second is kept here, so that the total is never
     /// off by more than one second.
     waited_rest_ms: AtomicU64,
@@ -35,10 +17,10 @@ pub(super) struct Meter {
 
 impl Meter {
     pub(super) fn new(channel: &ChannelId) -> Self {
-        let channel = channel.as_str().to_owned();
-        let waited = metrics::counter!(WAITED, "channel" => channel.clone());
+        let waited = metrics::rate_limit_wait(channel.as_str());
+        // Shows up with its first zero.
         waited.increment(0);
-        Self { channel, waited, waited_rest_ms: AtomicU64::new(0) }
+        Self { channel: channel.clone(), waited, waited_rest_ms: AtomicU64::new(0) }
     }
 
     pub(super) fn waited(&self, span: Duration) {
@@ -55,13 +37,9 @@ impl Meter {
         result: &Result<Response, Failure>,
         took: Duration,
     ) {
-        metrics::counter!(
-            REQUESTS,
-            "channel" => self.channel.clone(), "operation" => operation, "outcome" => outcome(result)
-        )
-        .increment(1);
-        metrics::histogram!(SECONDS, "channel" => self.channel.clone(), "operation" => operation)
-            .record(took.as_secs_f64());
+        let channel = self.channel.as_str();
+        metrics::channel_requests(channel, operation, outcome(result)).increment(1);
+        metrics::channel_request(channel, operation).record(took.as_secs_f64());
     }
 }
 
@@ -79,5 +57,43 @@ fn outcome(result: &Result<Response, Failure>) -> &'static str {
             FailureKind::InvalidRequest => "client_error",
             _ => "unavailable",
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Timestamp;
+
+    fn answer(status: u16) -> Result<Response, Failure> {
+        Ok(Response { status, headers: Vec::new(), body: Vec::new(), begun_at: Timestamp::EPOCH })
+    }
+
+    #[test]
+    fn every_end_of_a_call_has_one_outcome() {
+        for (result, expected) in [
+            (answer(204), "ok"),
+            (answer(302), "client_error"),
+            (answer(404), "client_error"),
+            (answer(429), "rate_limited"),
+            (answer(503), "server_error"),
+            (Err(Failure::timeout("")), "timeout"),
+            (Err(Failure::unavailable("")), "unavailable"),
+        ] {
+            assert_eq!(outcome(&result), expected, "{result:?}");
+        }
+    }
+
+    #[test]
+    fn parts_of_seconds_add_up() {
+        let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+        ::metrics::with_local_recorder(&recorder, || {
+            let meter = Meter::new(&ChannelId::new("tienda").unwrap());
+            for millis in [400, 400, 400, 2_900] {
+                meter.waited(Duration::from_millis(millis));
+            }
+        });
+        let text = recorder.handle().render();
+        assert!(text.contains("fenicia_rate_limit_wait_seconds_total{channel=\"tienda\"} 4"), "{text}");
     }
 }

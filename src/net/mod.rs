@@ -19,10 +19,11 @@ mod http;
 mod lanes;
 mod meter;
 mod retry_after;
+#[cfg(test)]
+mod test_server;
 mod wire;
 
 pub use http::{Http, HttpError, HttpOptions};
-pub use meter::describe_metrics;
 pub use wire::{Limit, LimitNews, Wire};
 
 use crate::model::Timestamp;
@@ -104,5 +105,25 @@ impl Response {
     /// When `Retry-After` lets us go on, on our clock: seconds or a date.
     pub fn retry_after(&self, now: Timestamp) -> Option<Timestamp> {
         Some(RetryAfter::parse(self.header("retry-after")?)?.resume_at(now, self.date()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_until_a_date_is_measured_by_the_marketplaces_clock() {
+        let headers =
+            [("date", "Sun, 06 Nov 1994 08:49:37 GMT"), ("retry-after", "Sun, 06 Nov 1994 08:50:07 GMT")];
+        let response = Response {
+            status: 429,
+            headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            body: Vec::new(),
+            begun_at: Timestamp::EPOCH,
+        };
+        assert_eq!(response.retry_after(Timestamp::from_secs(1_000)), Some(Timestamp::from_secs(1_030)));
+        assert_eq!(response.date(), Timestamp::parse("1994-11-06T08:49:37Z"));
+        assert!(!response.is_success());
     }
 }

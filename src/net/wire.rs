@@ -128,3 +128,100 @@ fn verdict(result: &Result<Response, Failure>) -> Verdict {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::test_server::{Reply, Server, ok};
+    use super::super::{HttpOptions, Method};
+    use super::*;
+
+    fn wire(limits: &[Limit]) -> Wire {
+        let http = Http::new(HttpOptions {
+            body_max_bytes: 10_000,
+            connect_timeout: Duration::from_secs(5),
+            user_agent: "fenicia-test".into(),
+        })
+        .unwrap();
+        let clock = Clock::starting_at(Timestamp::EPOCH);
+        let channel = ChannelId::new("tienda").unwrap();
+        Wire::new(http, clock, Random::seeded(1), channel, Duration::from_secs(5), limits)
+    }
+
+    fn get(url: String) -> Request {
+        Request::new("get_order", Method::Get, url)
+    }
+
+    #[tokio::test]
+    async fn a_429_parks_the_operation_for_as_long_as_it_says() {
+        let busy = b"HTTP/1.1 429 Slow\r\nRetry-After: 40\r\nContent-Length: 0\r\n\r\n".to_vec();
+        let mut server = Server::start(vec![Reply::Bytes(busy)]).await;
+        let limit = Limit { operation: "get_order", per_second: 10.0, burst: 10.0, reserve: 0.0 };
+        let wire = wire(&[limit]);
+        assert_eq!(wire.call(get(server.url("/")), Lane::Poll).await.unwrap().status, 429);
+        server.request().await;
+        let failure = wire.call(get(server.url("/")), Lane::Manual).await.unwrap_err();
+        assert_eq!(failure.kind, FailureKind::RateLimited);
+        let until = failure.resume_at.unwrap();
+        assert!((Timestamp::from_secs(40)..Timestamp::from_secs(45)).contains(&until), "{until}");
+        assert!(server.no_more_requests());
+        assert_eq!(wire.rate_limit(), RateLimit { remaining: Some(0), resets_at: Some(until) });
+    }
+
+    #[tokio::test]
+    async fn a_dead_marketplace_is_left_alone_after_five_calls() {
+        let closed = Server::closed_address().await;
+        let wire = wire(&[]);
+        for _ in 0..5 {
+            let failure = wire.call(get(format!("http://{closed}/")), Lane::Poll).await.unwrap_err();
+            assert_eq!(failure.kind, FailureKind::NetworkTimeout);
+        }
+        let failure = wire.call(get(format!("http://{closed}/")), Lane::Poll).await.unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Unavailable);
+        assert!(failure.resume_at.is_some() && failure.no_effect);
+        let failure = wire.call(get(format!("http://{closed}/")), Lane::Manual).await.unwrap_err();
+        assert_eq!(failure.kind, FailureKind::NetworkTimeout, "a person may always probe");
+    }
+
+    #[test]
+    fn only_the_lack_of_an_answer_and_a_5xx_are_outages() {
+        let answer = |status| {
+            Ok(Response { status, headers: Vec::new(), body: Vec::new(), begun_at: Timestamp::EPOCH })
+        };
+        for (result, expected) in [
+            (answer(200), Verdict::Answered),
+            (answer(401), Verdict::Answered),
+            (answer(429), Verdict::Answered),
+            (answer(500), Verdict::Outage),
+            (Err(Failure::timeout("")), Verdict::Outage),
+            (Err(Failure::unavailable("not HTTP")), Verdict::Outage),
+            (Err(Failure::unavailable("too large").http(200, None)), Verdict::Answered),
+            (Err(Failure::unavailable("too large").http(502, None)), Verdict::Outage),
+            (Err(Failure::new(FailureKind::InvalidRequest, "")), Verdict::Nothing),
+        ] {
+            assert_eq!(verdict(&result), expected, "{result:?}");
+        }
+    }
+
+    #[test]
+    fn calls_are_counted_by_outcome_and_timed() {
+        let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        metrics::with_local_recorder(&recorder, || {
+            runtime.block_on(async {
+                let server = Server::start(vec![Reply::Bytes(ok("", b"{}")), Reply::Reset]).await;
+                let wire = wire(&[]);
+                assert!(wire.call(get(server.url("/")), Lane::Poll).await.is_ok());
+                assert!(wire.call(get(server.url("/")), Lane::Poll).await.is_err());
+            });
+        });
+        let text = recorder.handle().render();
+        for line in [
+            r#"fenicia_channel_requests_total{channel="tienda",operation="get_order",outcome="ok"} 1"#,
+            r#"fenicia_channel_requests_total{channel="tienda",operation="get_order",outcome="timeout"} 1"#,
+            r#"fenicia_channel_request_seconds_count{channel="tienda",operation="get_order"} 2"#,
+            r#"fenicia_rate_limit_wait_seconds_total{channel="tienda"} 0"#,
+        ] {
+            assert!(text.contains(line), "{line} in {text}");
+        }
+    }
+}
