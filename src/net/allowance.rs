@@ -1,10 +1,10 @@
 //! All buckets of one connection and who waits for them. Pure: every method takes the time.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::bucket::Bucket;
-use super::lanes::{Fair, PerLane, backlog, is_urgent, per_lane};
+use super::lanes::{Fair, backlog, is_urgent, per_lane};
+use super::line::{Head, Line, Waiter};
 use super::{Limit, LimitNews};
 use crate::model::{Lane, RateLimit, Timestamp};
 
@@ -47,30 +47,9 @@ pub(super) struct Allowance {
     next_id: u64,
 }
 
-struct Line {
-    operation: &'static str,
-    bucket: Option<Bucket>,
-    fair: Fair,
-    waiting: PerLane<VecDeque<Waiter>>,
-}
-
 struct Shared {
     bucket: Bucket,
     fair: Fair,
-}
-
-#[derive(Clone, Copy)]
-struct Waiter {
-    id: u64,
-    cost: f64,
-}
-
-/// The head of a line.
-#[derive(Clone, Copy)]
-struct Head {
-    line: usize,
-    lane: Lane,
-    cost: f64,
 }
 
 impl Allowance {
@@ -112,7 +91,7 @@ impl Allowance {
             return Err(TooLong { resume_at: expected.max(now.plus(NO_ROOM)) });
         }
         self.next_id += 1;
-        let lane_was_empty = self.lines.iter().all(|line| line.waiting[lane as usize].is_empty());
+        let lane_was_empty = self.lines.iter().all(|line| line.is_empty(lane));
         if let Some(shared) = self.shared.as_mut().filter(|_| lane_was_empty) {
             shared.fair.join(lane);
         }
@@ -145,18 +124,13 @@ impl Allowance {
     /// When this waiting call is expected to go; `None` when it does not wait (any more).
     pub(super) fn predict(&mut self, place: Place, now: Timestamp) -> Option<Timestamp> {
         self.advance(now);
-        let queue = &self.lines[place.line].waiting[place.lane as usize];
-        let position = queue.iter().position(|waiter| waiter.id == place.id)?;
-        let own = queue.iter().take(position + 1).map(|waiter| waiter.cost).sum();
+        let own = self.lines[place.line].cost_up_to(place.lane, place.id)?;
         Some(self.expect(place, own))
     }
 
     /// The caller does not wait any longer. False when it had been let through meanwhile.
     pub(super) fn leave(&mut self, place: Place) -> bool {
-        let queue = &mut self.lines[place.line].waiting[place.lane as usize];
-        let before = queue.len();
-        queue.retain(|waiter| waiter.id != place.id);
-        queue.len() < before
+        self.lines[place.line].remove(place.lane, place.id)
     }
 
     /// The call that was let through has ended.
@@ -231,9 +205,7 @@ impl Allowance {
     }
 
     fn let_through(&mut self, head: Head) -> Option<u64> {
-        let line = &mut self.lines[head.line];
-        let waiter = line.waiting[head.lane as usize].pop_front()?;
-        line.fair.charge(head.lane, waiter.cost);
+        let waiter = self.lines[head.line].pop(head.lane)?;
         if let Some(shared) = &mut self.shared {
             shared.fair.charge(head.lane, waiter.cost);
         }
@@ -254,37 +226,6 @@ impl Allowance {
             expect(&s.bucket, backlog(lane, own_everywhere, &in_all))
         });
         by_line.max(by_all).unwrap_or(Timestamp::EPOCH)
-    }
-}
-
-impl Line {
-    fn new(operation: &'static str, bucket: Option<Bucket>) -> Self {
-        Self { operation, bucket, fair: Fair::default(), waiting: Default::default() }
-    }
-
-    fn push(&mut self, lane: Lane, waiter: Waiter) {
-        if self.waiting[lane as usize].is_empty() {
-            self.fair.join(lane);
-        }
-        self.waiting[lane as usize].push_back(waiter);
-    }
-
-    fn head(&self, line: usize) -> Option<Head> {
-        let first = |lane: Lane| self.waiting[lane as usize].front().map(|waiter| waiter.cost);
-        let lane = self.fair.next(first)?;
-        Some(Head { line, lane, cost: first(lane)? })
-    }
-
-    fn has_urgent(&self) -> bool {
-        Lane::ALL.iter().any(|lane| is_urgent(*lane) && !self.waiting[*lane as usize].is_empty())
-    }
-
-    fn cost(&self, lane: Lane) -> f64 {
-        self.waiting[lane as usize].iter().map(|waiter| waiter.cost).sum()
-    }
-
-    fn len(&self) -> usize {
-        self.waiting.iter().map(VecDeque::len).sum()
     }
 }
 

@@ -118,11 +118,72 @@ impl ConnectFault {
                 format!("no network path leads to {host}")
             }
             Self::Tcp(_) | Self::Other => format!("no connection to {host}"),
-            Self::Tls(why) => format!("no secure connection (TLS) to {host}: {why}"),
+            Self::Tls(error) => format!("no secure connection (TLS) to {host}: {}", tls_words(error)),
             Self::NoRoots => format!(
                 "no secure connection (TLS) to {host}: this machine trusts no certificate authority; install \
                  the ca-certificates package"
             ),
+        }
+    }
+}
+
+fn tls_words(error: &rustls::Error) -> String {
+    use rustls::CertificateError::{
+        Expired, ExpiredContext, NotValidForName, NotValidForNameContext, NotValidYet, NotValidYetContext,
+        UnknownIssuer,
+    };
+    let rustls::Error::InvalidCertificate(fault) = error else { return error.to_string() };
+    match fault {
+        Expired | ExpiredContext { .. } => "its certificate has expired, or this machine's clock is ahead",
+        NotValidYet | NotValidYetContext { .. } => {
+            "its certificate is not valid yet, or this machine's clock is behind"
+        }
+        NotValidForName | NotValidForNameContext { .. } => "its certificate is for another name",
+        UnknownIssuer => "its certificate is from an authority that this machine does not trust",
+        _ => return error.to_string(),
+    }
+    .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::CertificateError;
+
+    use super::*;
+
+    #[test]
+    fn certificate_faults_are_told_in_plain_words() {
+        for (fault, words) in [
+            (CertificateError::Expired, "has expired"),
+            (CertificateError::NotValidYet, "not valid yet"),
+            (CertificateError::NotValidForName, "for another name"),
+            (CertificateError::UnknownIssuer, "does not trust"),
+            (CertificateError::Revoked, "Revoked"),
+        ] {
+            let fault = Fault::Connect(ConnectFault::Tls(rustls::Error::InvalidCertificate(fault)));
+            let failure = fault.into_failure("api.example.com");
+            assert!(
+                failure.message.contains(words) && failure.message.contains("api.example.com"),
+                "{failure}"
+            );
+            assert!(failure.no_effect);
+        }
+    }
+
+    #[test]
+    fn only_what_never_reached_the_wire_is_without_effect() {
+        let after = Duration::from_secs(30);
+        for (fault, no_effect) in [
+            (Fault::NeverSent, true),
+            (Fault::Late { after, connected: false }, true),
+            (Fault::Late { after, connected: true }, false),
+            (Fault::Reset, false),
+            (Fault::ClosedEarly, false),
+            (Fault::NotHttp, false),
+            (Fault::Cut { status: 200 }, false),
+        ] {
+            let name = format!("{fault:?}");
+            assert_eq!(fault.into_failure("host").no_effect, no_effect, "{name}");
         }
     }
 }

@@ -77,16 +77,18 @@ impl Http {
     }
 
     fn assemble(options: HttpOptions, tls: ClientConfig, has_roots: bool) -> Result<Self, HttpError> {
-        let user_agent = HeaderValue::from_str(&options.user_agent)
-            .map_err(|_| HttpError::UserAgent(options.user_agent.clone()))?;
+        let HttpOptions { body_max_bytes, connect_timeout, user_agent } = options;
+        let Ok(user_agent) = HeaderValue::from_str(&user_agent) else {
+            return Err(HttpError::UserAgent(user_agent));
+        };
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(IDLE_PER_HOST)
             .http1_max_buf_size(HEAD_MAX_BYTES)
             .retry_canceled_requests(false)
-            .build(Connector::new(tls, has_roots, options.connect_timeout));
-        Ok(Self(Arc::new(Inner { client, user_agent, body_max_bytes: options.body_max_bytes, has_roots })))
+            .build(Connector::new(tls, has_roots, connect_timeout));
+        Ok(Self(Arc::new(Inner { client, user_agent, body_max_bytes, has_roots })))
     }
 
     /// For `fenicia check`: whether `https` can work on this machine.
@@ -120,13 +122,11 @@ impl Http {
             let body = body::read(body, status, &head.headers, self.0.body_max_bytes).await?;
             Ok((status, plain_headers(&head.headers), body))
         };
-        match tokio::time::timeout(timeout, answer).await {
-            Ok(answer) => answer,
-            Err(_) => {
-                let connected = connection.connection_metadata().is_some();
-                Err(Fault::Late { after: timeout, connected })
-            }
-        }
+        let answer = tokio::time::timeout(timeout, answer).await;
+        answer.unwrap_or_else(|_| {
+            let connected = connection.connection_metadata().is_some();
+            Err(Fault::Late { after: timeout, connected })
+        })
     }
 
     fn outgoing(&self, request: Request, uri: Uri) -> Result<http::Request<Full<Bytes>>, Fault> {
@@ -196,12 +196,16 @@ mod tests {
     const MAX: usize = 10_000;
 
     fn client() -> Http {
+        trusting_nobody(true)
+    }
+
+    fn trusting_nobody(has_roots: bool) -> Http {
         let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_root_certificates(rustls::RootCertStore::empty())
             .with_no_client_auth();
-        Http::assemble(options(), tls, true).unwrap()
+        Http::assemble(options(), tls, has_roots).unwrap()
     }
 
     fn options() -> HttpOptions {
@@ -380,12 +384,7 @@ mod tests {
 
     #[tokio::test]
     async fn without_roots_http_works_and_https_says_what_is_missing() {
-        let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(rustls::RootCertStore::empty())
-            .with_no_client_auth();
-        let http = Http::assemble(options(), tls, false).unwrap();
+        let http = trusting_nobody(false);
         let server = Server::start(vec![Reply::Bytes(ok("", b"{}"))]).await;
         assert!(send(&http, Request::new("get", Method::Get, server.url("/"))).await.is_ok());
         let https = server.url("/").replace("http:", "https:");

@@ -17,6 +17,7 @@ mod fault;
 mod gate;
 mod http;
 mod lanes;
+mod line;
 mod meter;
 mod retry_after;
 #[cfg(test)]

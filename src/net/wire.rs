@@ -94,14 +94,11 @@ impl Wire {
     }
 
     fn log(&self, operation: &str, result: &Result<Response, Failure>, took: Duration) {
+        let channel = &self.channel;
         let millis = took.as_millis();
         match result {
-            Ok(answer) => {
-                tracing::debug!(channel = %self.channel, operation, status = answer.status, millis, "answered");
-            }
-            Err(failure) => {
-                tracing::debug!(channel = %self.channel, operation, %failure, millis, "no answer")
-            }
+            Ok(answer) => tracing::debug!(%channel, operation, status = answer.status, millis, "answered"),
+            Err(failure) => tracing::debug!(%channel, operation, %failure, millis, "no answer"),
         }
     }
 
@@ -184,14 +181,13 @@ mod tests {
 
     #[test]
     fn only_the_lack_of_an_answer_and_a_5xx_are_outages() {
-        let answer = |status| {
-            Ok(Response { status, headers: Vec::new(), body: Vec::new(), begun_at: Timestamp::EPOCH })
-        };
+        let answer =
+            |status| Response { status, headers: Vec::new(), body: Vec::new(), begun_at: Timestamp::EPOCH };
         for (result, expected) in [
-            (answer(200), Verdict::Answered),
-            (answer(401), Verdict::Answered),
-            (answer(429), Verdict::Answered),
-            (answer(500), Verdict::Outage),
+            (Ok(answer(200)), Verdict::Answered),
+            (Ok(answer(401)), Verdict::Answered),
+            (Ok(answer(429)), Verdict::Answered),
+            (Ok(answer(500)), Verdict::Outage),
             (Err(Failure::timeout("")), Verdict::Outage),
             (Err(Failure::unavailable("not HTTP")), Verdict::Outage),
             (Err(Failure::unavailable("too large").http(200, None)), Verdict::Answered),
