@@ -6,6 +6,7 @@
 
 pub mod amazon;
 mod dormant;
+pub mod mercadolibre;
 mod settings;
 pub mod shopify;
 

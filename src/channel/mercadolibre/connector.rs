@@ -1,0 +1,252 @@
+//! The connection: each call of the trait, handed to the file of its noun.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::api::{Api, Ask, alias_id};
+use super::auth::Application;
+use super::document::{Id, MissedDoc, OrderRefDoc, SearchDoc};
+use super::listing::{Listing, Missed, ORDERS, OVERLAP, REACH};
+use super::notice::{self, Addressee};
+use super::refusal::is_withheld;
+use super::site::Site;
+use super::{fetch, map, probe};
+use crate::channel::{
+    Admitted, Answer, Call, Channel, Consent, Fetched, Finding, Inbound, ListRequest, Page, Refusal, Reread,
+    Stream,
+};
+use crate::model::{
+    ChannelOrderId, Delivery, Failure, FailureKind, OrderStatus, RateLimit, Secret, Tiding, Timestamp, Tokens,
+};
+
+pub struct MercadoLibre {
+    pub api: Api,
+    pub channel: String,
+    pub base_url: Option<String>,
+    pub site: &'static Site,
+    pub user_id: u64,
+    pub application: Application,
+    pub path_secret: Option<Secret>,
+    /// The walk of the poll, and the walk of a bulk sync beside it.
+    pub polled: Mutex<Listing>,
+    pub bulk: Mutex<Listing>,
+    pub missed: Mutex<Missed>,
+}
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+const fn missed(name: &'static str) -> Stream {
+    Stream {
+        name,
+        overlap: Duration::ZERO,
+        // Kept for two days.
+        first: Some(Duration::from_secs(2 * 86_400)),
+        every: Duration::ZERO,
+        longest: REACH,
+        durable_token: false,
+        optional: true,
+    }
+}
+
+const STREAMS: &[Stream] = &[
+    Stream {
+        name: ORDERS,
+        overlap: OVERLAP,
+        first: None,
+        every: Duration::ZERO,
+        longest: Duration::from_secs(10 * 365 * 86_400),
+        durable_token: false,
+        optional: false,
+    },
+    missed("missed_feeds:orders_v2"),
+    missed("missed_feeds:shipments"),
+    missed("missed_feeds:payments"),
+];
+
+/// Most entries that are asked for at once; some accounts take ten only.
+const MISSED_PAGES: [usize; 2] = [50, 10];
+/// Beyond this the polls of the orders do better.
+const MISSED_DEEPEST: usize = 10_000;
+
+impl Channel for MercadoLibre {
+    fn admit(&self, request: &Inbound<'_>) -> Result<Admitted, Refusal> {
+        notice::admit(request, &self.addressee())
+    }
+
+    fn read(&self, delivery: &Delivery) -> Vec<Tiding> {
+        notice::read(delivery)
+    }
+
+    fn resolve<'a>(&'a self, call: Call<'a>, alias: &'a str) -> Answer<'a, Vec<ChannelOrderId>> {
+        Box::pin(self.orders_behind(call, alias))
+    }
+
+    fn streams(&self) -> &[Stream] {
+        STREAMS
+    }
+
+    fn list<'a>(&'a self, call: Call<'a>, request: ListRequest<'a>) -> Answer<'a, Page> {
+        match request.stream.strip_prefix("missed_feeds:") {
+            Some(topic) => Box::pin(self.list_missed(call, request, topic)),
+            None => Box::pin(self.list_orders(call, request)),
+        }
+    }
+
+    fn fetch<'a>(&'a self, call: Call<'a>, orders: &'a [ChannelOrderId]) -> Answer<'a, Vec<Fetched>> {
+        Box::pin(async move {
+            let mut fetched = Vec::with_capacity(orders.len());
+            for order in orders {
+                fetched.push(self.fetch_one(call, order).await?);
+            }
+            Ok(fetched)
+        })
+    }
+
+    fn reread(&self) -> Option<Reread> {
+        Some(Reread {
+            statuses: &[OrderStatus::Pending, OrderStatus::Accepted, OrderStatus::Shipped],
+            every: DAY,
+            max_age: REACH - 5 * DAY,
+        })
+    }
+
+    fn authorise<'a>(&'a self, held: Option<&'a Tokens>) -> Answer<'a, Tokens> {
+        Box::pin(self.application.renew(&self.api, &self.channel, held))
+    }
+
+    fn refresh_is_single_use(&self) -> bool {
+        true
+    }
+
+    fn probe<'a>(&'a self, call: Call<'a>) -> Answer<'a, Vec<Finding>> {
+        Box::pin(probe::probe(&self.api, call, self.user_id, self.site))
+    }
+
+    fn consent(&self, consent: &Consent<'_>) -> Option<String> {
+        Some(self.application.consent_address(self.site, self.base_url.as_deref(), consent))
+    }
+
+    fn redeem<'a>(&'a self, consent: &'a Consent<'a>, code: &'a str) -> Answer<'a, Tokens> {
+        Box::pin(self.application.redeem(&self.api, consent, code))
+    }
+
+    fn rate_limit(&self) -> RateLimit {
+        self.api.rate_limit()
+    }
+}
+
+impl MercadoLibre {
+    fn addressee(&self) -> Addressee<'_> {
+        Addressee {
+            user_id: self.user_id,
+            client_id: self.application.client_id,
+            path_secret: self.path_secret.as_ref(),
+        }
+    }
+
+    /// A shipment or payment that is not (yet) to be seen, or not ours, has no orders.
+    async fn orders_behind(&self, call: Call<'_>, alias: &str) -> Result<Vec<ChannelOrderId>, Failure> {
+        let found: Vec<OrderRefDoc> = if let Some(Id(id)) = alias_id(alias, "shipment") {
+            let ask = Ask::shipment("shipment_items", format!("/shipments/{id}/items"));
+            hidden_is_none(self.api.get(call, ask).await.map(|answer| answer.doc))?
+        } else if let Some(Id(id)) = alias_id(alias, "payment") {
+            let ask = Ask::one("payment", format!("/collections/{id}"));
+            hidden_is_none(self.api.get(call, ask).await.map(|answer| vec![answer.doc]))?
+        } else {
+            Vec::new()
+        };
+        let order_of = |doc: &OrderRefDoc| doc.order_id.or_else(|| *doc.collection.as_ref()?.order_id);
+        let mut ids: Vec<_> = found.iter().filter_map(order_of).map(|id| id.0).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        Ok(ids.into_iter().map(ChannelOrderId::from).collect())
+    }
+
+    async fn list_orders(&self, call: Call<'_>, request: ListRequest<'_>) -> Result<Page, Failure> {
+        let listing = if request.bulk { &self.bulk } else { &self.polled };
+        let query = locked(listing).query(self.user_id, request.from, request.token);
+        let ask = Ask::account("search", format!("/orders/search?{query}"));
+        let answer = self.api.get::<SearchDoc>(call, ask).await?;
+        let now = answer.response.date().unwrap_or(answer.response.begun_at);
+        Ok(locked(listing).absorb(&answer.doc, now))
+    }
+
+    async fn list_missed(
+        &self,
+        call: Call<'_>,
+        request: ListRequest<'_>,
+        topic: &str,
+    ) -> Result<Page, Failure> {
+        let offset = request.token.and_then(|token| token.parse::<usize>().ok()).unwrap_or(0);
+        if offset == 0 {
+            locked(&self.missed).of(request.stream).begin(request.from);
+        }
+        let (doc, limit, now) = self.missed_page(call, topic, offset).await?;
+        let messages = doc.messages.list();
+        let mut page = Page::default();
+        let mut missed = locked(&self.missed);
+        let told = missed.of(request.stream);
+        for message in messages {
+            let Some(tiding) = message.tiding(&self.addressee()) else { continue };
+            if told.is_news(message.key(message.resource.word().as_bytes()), ()) {
+                page.tidings.push(tiding);
+            }
+        }
+        // The place in this list is only a proof that everything before it was stored.
+        page.watermark = Some(now.max(request.from));
+        let next = offset + messages.len();
+        if messages.len() < limit || next >= MISSED_DEEPEST {
+            told.end(now.max(request.from));
+        } else {
+            page.next = Some(next.to_string());
+        }
+        Ok(page)
+    }
+
+    async fn missed_page(
+        &self,
+        call: Call<'_>,
+        topic: &str,
+        offset: usize,
+    ) -> Result<(MissedDoc, usize, Timestamp), Failure> {
+        let mut refused = None;
+        for limit in MISSED_PAGES {
+            let path = format!(
+                "/missed_feeds?app_id={}&topic={topic}&offset={offset}&limit={limit}",
+                self.application.client_id
+            );
+            match self.api.get::<MissedDoc>(call, Ask::account("missed_feeds", path)).await {
+                Ok(answer) => {
+                    let now = answer.response.date().unwrap_or(answer.response.begun_at);
+                    return Ok((answer.doc, limit, now));
+                }
+                Err(failure) if failure.kind == FailureKind::InvalidRequest => refused = Some(failure),
+                Err(failure) => return Err(failure),
+            }
+        }
+        Err(refused.unwrap_or_else(|| Failure::unavailable("the missed notifications cannot be read")))
+    }
+
+    async fn fetch_one(&self, call: Call<'_>, order: &ChannelOrderId) -> Result<Fetched, Failure> {
+        let Ok(id) = order.as_str().parse::<u64>() else {
+            return Ok(Fetched::Missing { order: order.clone(), reach: None });
+        };
+        match fetch::read(&self.api, call, self.site, id).await {
+            Ok(Some(reading)) => Ok(Fetched::Found(Box::new(map::observe(order.clone(), &reading)))),
+            Ok(None) => Ok(Fetched::Missing { order: order.clone(), reach: Some(REACH) }),
+            Err(failure) if failure.local => Ok(Fetched::Failed { order: order.clone(), failure }),
+            Err(failure) => Err(failure),
+        }
+    }
+}
+
+fn hidden_is_none<T>(answer: Result<Vec<T>, Failure>) -> Result<Vec<T>, Failure> {
+    match answer {
+        Err(failure) if failure.local && is_withheld(&failure) => Ok(Vec::new()),
+        answer => answer,
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
