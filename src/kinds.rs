@@ -3,8 +3,4 @@
 use crate::channel::{Kind, amazon, mercadolibre, shopify};
 
 /// One line per marketplace.
-pub const KINDS: &[&Kind] = &[
-    &shopify::KIND,
-    &amazon::KIND,
-    &mercadolibre::KIND,
-];
+pub const KINDS: &[&Kind] = &[&shopify::KIND, &amazon::KIND, &mercadolibre::KIND];
