@@ -21,7 +21,22 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("actors", &["sync", "channel", "store", "config", "telemetry"]),
     ("web", &["actors", "store", "channel", "config", "telemetry"]),
     ("page", &["web", "actors", "store", "channel", "config", "telemetry"]),
-    ("app", &["web", "page", "actors", "store", "channel", "config", "telemetry", "systemd", "kinds", "net", "sandbox"]),
+    (
+        "app",
+        &[
+            "web",
+            "page",
+            "actors",
+            "store",
+            "channel",
+            "config",
+            "telemetry",
+            "systemd",
+            "kinds",
+            "net",
+            "sandbox",
+        ],
+    ),
     ("cli", &["app", "store", "channel", "config", "telemetry", "kinds", "net", "sandbox"]),
     ("main", &["cli"]),
     ("lib", &[]),
@@ -82,7 +97,8 @@ fn is_test(below: &str) -> bool {
 fn imports(code: &str) -> Vec<String> {
     let mut names = Vec::new();
     for part in code.split("crate::").skip(1) {
-        let ident = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+        let ident =
+            |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
         if let Some(list) = part.strip_prefix('{') {
             let mut depth = 0;
             let mut start = true;
@@ -140,7 +156,11 @@ fn libraries_stay_where_they_belong() {
                 && code.match_indices(library).any(|(at, _)| {
                     !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':')
                 });
-            if used && !homes.contains(&layer.as_str()) && !is_test(&below) && without_tests(&code).contains(library) {
+            if used
+                && !homes.contains(&layer.as_str())
+                && !is_test(&below)
+                && without_tests(&code).contains(library)
+            {
                 wrong.push(format!("{below}: {library} may appear only in {homes:?}"));
             }
         }

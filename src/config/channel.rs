@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 use toml::de::DeValue;
 
@@ -13,7 +14,7 @@ use super::secret::{self, Demand};
 use super::sync::{self, Erasure, Sync};
 use super::table::{Table, suggest};
 use super::units;
-use crate::channel::{Env, Key, Kind, Settings, Shape, Value};
+use crate::channel::{Dormant, Env, Key, Kind, Settings, Shape, Value};
 use crate::model::ChannelId;
 
 /// One connection to one marketplace account.
@@ -256,7 +257,11 @@ fn example(key: &Key) -> String {
 /// Lets each enabled channel's connector look at its values; its faults are put where the keys are.
 pub(super) fn connect(reading: &Reading<'_>, config: &Config, env: &Env) -> super::Connections {
     let mut connections = super::Connections::new();
-    for (id, channel) in config.channels.iter().filter(|(_, channel)| channel.enabled) {
+    for (id, channel) in &config.channels {
+        if !channel.enabled {
+            connections.insert(id.clone(), Arc::new(Dormant));
+            continue;
+        }
         // The connector would only repeat what has been reported already.
         if !is_whole(channel) {
             continue;

@@ -60,12 +60,16 @@ pub(super) fn webhooks(root: &mut Table<'_>) -> Webhooks {
 
 pub(super) fn admin(root: &mut Table<'_>) -> Admin {
     let mut table = root.table("admin");
-    let listen = listen(&mut table, 8481);
+    let listen = admin_address(&mut table);
     let public_url = public_url(&mut table);
     let trusted_proxies = proxies(&mut table);
     let users = users(&mut table);
     table.finish();
     Admin { listen, public_url, trusted_proxies, users }
+}
+
+pub(super) fn admin_address(table: &mut Table<'_>) -> SocketAddr {
+    listen(table, 8481)
 }
 
 fn listen(table: &mut Table<'_>, port: u16) -> SocketAddr {

@@ -20,6 +20,7 @@ mod units;
 mod validate;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -53,7 +54,7 @@ pub struct Config {
     pub warnings: Vec<Fault>,
 }
 
-/// The enabled channels, ready to be called.
+/// Every channel, ready to be called; a disabled one is [`crate::channel::Dormant`].
 pub type Connections = BTreeMap<ChannelId, Arc<dyn Channel>>;
 
 impl Config {
@@ -79,14 +80,22 @@ pub fn load_connected(
     read(path, kinds, Some(env))
 }
 
-/// The store's folder without reading the rest: enough for a client command to find the admin key
-/// beside a config that it may not read in full. `None` when there is no such file.
-pub fn store_path(path: &Path) -> Option<PathBuf> {
+/// Where the daemon of a config keeps its data and listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Whereabouts {
+    pub data: PathBuf,
+    pub admin: SocketAddr,
+}
+
+/// Finds a daemon without judging its config: a client command need not be allowed to read the
+/// secrets. `None` when there is no such file.
+pub fn locate(path: &Path) -> Option<Whereabouts> {
     let text = std::fs::read_to_string(path).ok()?;
     let reading = Reading::new(path, &text, Surroundings::of_process(path));
     let (root, _) = toml::de::DeTable::parse_recoverable(&text);
     let mut table = table::Table::root(&reading, &root);
-    Some(store::read(&mut table).path)
+    let data = store::folder(&mut table.table("store"));
+    Some(Whereabouts { data, admin: listener::admin_address(&mut table.table("admin")) })
 }
 
 fn read(path: &Path, kinds: &[&'static Kind], env: Option<&Env>) -> Result<(Config, Connections), Faults> {

@@ -16,20 +16,20 @@ pub struct Store {
 
 pub(super) fn read(root: &mut Table<'_>) -> Store {
     let mut table = root.table("store");
-    let path = match table.text("path") {
-        Some((text, at)) => {
-            let path = table.reading.path(text);
-            if path.exists() && !path.is_dir() {
-                let what = format!("`store.path` is not a folder: {}", path.display());
-                table.fault(&at, what, "name a folder; fenicia makes it when it is not there");
-            }
-            path
-        }
-        None => default_path(&table),
-    };
+    let path = folder(&mut table);
     let encryption_key = secret::read(&mut table, "encryption_key", Demand::Now);
     table.finish();
     Store { path, encryption_key }
+}
+
+pub(super) fn folder(table: &mut Table<'_>) -> PathBuf {
+    let Some((text, at)) = table.text("path") else { return default_path(table) };
+    let path = table.reading.path(text);
+    if path.exists() && !path.is_dir() {
+        let what = format!("`store.path` is not a folder: {}", path.display());
+        table.fault(&at, what, "name a folder; fenicia makes it when it is not there");
+    }
+    path
 }
 
 /// systemd's `StateDirectory=`, the first of several, else `data` beside the file.
