@@ -111,10 +111,23 @@ impl Api {
 
     /// `path` begins with a slash and holds the query.
     pub async fn get(&self, call: Call<'_>, operation: &Operation, path: &str) -> Result<Response, Failure> {
-        self.send(call, operation, self.request(call, operation, Method::Get, path)).await
+        let response = self.send(call, operation, self.request(call, operation, Method::Get, path)).await?;
+        if response.is_success() { Ok(response) } else { Err(self.refusal(operation, &response)) }
     }
 
     pub async fn post(
+        &self,
+        call: Call<'_>,
+        operation: &Operation,
+        path: &str,
+        json: Vec<u8>,
+    ) -> Result<Response, Failure> {
+        let response = self.post_any(call, operation, path, json).await?;
+        if response.is_success() { Ok(response) } else { Err(self.refusal(operation, &response)) }
+    }
+
+    /// The answer whatever its status, for a caller that looks into refusals.
+    pub async fn post_any(
         &self,
         call: Call<'_>,
         operation: &Operation,
@@ -145,17 +158,18 @@ impl Api {
     ) -> Result<Response, Failure> {
         let response = self.wire.call(request, call.lane).await?;
         self.learn_rate(operation, &response);
-        if response.is_success() {
-            return Ok(response);
-        }
-        let now = self.clock.now();
-        let failure = errors::failure(operation, &response, now, self.refill(operation));
+        Ok(response)
+    }
+
+    /// What an answer that is not a success means; one that asks us to wait stops the operation.
+    pub fn refusal(&self, operation: &Operation, response: &Response) -> Failure {
+        let failure = errors::failure(operation, response, self.clock.now(), self.refill(operation));
         if failure.resume_at.is_some() {
             let news =
                 LimitNews { remaining: Some(0.0), resume_at: failure.resume_at, ..LimitNews::default() };
             self.wire.learn(operation.name, news);
         }
-        Err(failure)
+        failure
     }
 
     /// The announced rate comes now and then, on answers of 2xx, 400 and 404.

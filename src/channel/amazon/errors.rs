@@ -59,6 +59,11 @@ impl ApiError {
         parts.join(": ").chars().take(300).collect()
     }
 
+    /// A word that the error tells in any of its parts.
+    pub fn says(&self, word: &str) -> bool {
+        [&self.code, &self.message, &self.details].into_iter().any(|part| part.contains(word))
+    }
+
     /// The token was once good and has run out.
     fn is_expiry(&self) -> bool {
         self.details.to_ascii_lowercase().contains("expired")

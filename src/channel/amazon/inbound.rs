@@ -241,7 +241,7 @@ impl Amazon {
 }
 
 /// The order of an answer, which must be the one that was asked for.
-fn named(id: &ChannelOrderId, response: &Response) -> Result<OrderDocument, Failure> {
+pub(super) fn named(id: &ChannelOrderId, response: &Response) -> Result<OrderDocument, Failure> {
     let order = api::read::<OrderAnswer>(&GET_ORDER, response)?.order;
     if order.order_id == id.as_str() {
         return Ok(order);

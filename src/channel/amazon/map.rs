@@ -221,7 +221,7 @@ fn shipments(order: &OrderDocument) -> Option<Vec<Shipment>> {
     Some(order.live_packages().map(shipment).collect())
 }
 
-fn shipment(package: &Package) -> Shipment {
+pub(super) fn shipment(package: &Package) -> Shipment {
     let items = package.package_items.iter().flatten();
     Shipment {
         shipment_id: package.package_reference_id.clone(),

@@ -6,34 +6,43 @@
 //!
 //! Amazon tells nothing by itself, so this connection is polled.
 
+mod actions;
 mod api;
 mod auth;
+mod cancel;
+mod carriers;
 mod document;
 mod errors;
 mod facts;
+mod feed;
 mod finances;
 mod inbound;
 mod map;
+mod outbound;
 mod probe;
 mod region;
 #[cfg(test)]
 mod samples;
 mod walk;
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::{
-    Answer, Call, Channel, Env, Fetched, Finding, Key, KeyFault, Kind, ListRequest, Method, Page, Retention,
-    Settings, Shape, Stream,
+    Answer, Call, Channel, Env, Fetched, Finding, Key, KeyFault, Kind, ListRequest, Method, Page, Performed,
+    Refused, Retention, Settings, Shape, Stream, Verdict,
 };
-use crate::model::{ChannelOrderId, RateLimit, Secret, Tokens};
+use crate::model::{
+    Action, ActionRequest, Capabilities, ChannelOrderId, Memo, Order, RateLimit, Secret, Timestamp, Tokens,
+};
 use crate::net::Wire;
 
 use api::Api;
 use auth::Credentials;
 use inbound::{STREAMS, ToldRefunds};
+use outbound::Confirmed;
 use region::{REGION_NAMES, Region, TOKEN_HOST};
 
 /// Every part of an order that is used. Without FULFILLMENT there is not even a status.
@@ -103,11 +112,15 @@ pub const KIND: Kind = Kind {
 struct Amazon {
     region: Region,
     marketplaces: Vec<String>,
+    seller_id: String,
     credentials: Credentials,
     api: Api,
     told: ToldRefunds,
     /// The last order that is to be sent came without an address.
     addresses_missing: AtomicBool,
+    confirmed: Confirmed,
+    /// Feeds that this process knows, to recognise one whose answer was lost.
+    feeds: Mutex<BTreeSet<String>>,
 }
 
 fn build(settings: &Settings, env: &Env) -> Result<Arc<dyn Channel>, Vec<KeyFault>> {
@@ -124,9 +137,12 @@ fn build(settings: &Settings, env: &Env) -> Result<Arc<dyn Channel>, Vec<KeyFaul
         api: Api::new(wire, settings.origin(region.host), env.clock.clone(), env.random.clone()),
         region,
         marketplaces,
+        seller_id: settings.text("seller_id").to_owned(),
         credentials,
         told: ToldRefunds::default(),
         addresses_missing: AtomicBool::new(false),
+        confirmed: Confirmed::default(),
+        feeds: Mutex::default(),
     }))
 }
 
@@ -218,5 +234,25 @@ impl Channel for Amazon {
 
     fn rate_limit(&self) -> RateLimit {
         self.api.rate_limit()
+    }
+
+    fn capabilities(&self, order: &Order, _now: Timestamp) -> Capabilities {
+        actions::capabilities(order)
+    }
+
+    fn prepare(&self, order: &Order, request: &ActionRequest, now: Timestamp) -> Result<Memo, Refused> {
+        self.prepared(order, request, now)
+    }
+
+    fn perform<'a>(&'a self, call: Call<'a>, order: &'a Order, action: &'a Action) -> Answer<'a, Performed> {
+        Box::pin(self.send_action(call, order, action))
+    }
+
+    fn follow<'a>(&'a self, call: Call<'a>, order: &'a Order, action: &'a Action) -> Answer<'a, Performed> {
+        Box::pin(self.follow_action(call, order, action))
+    }
+
+    fn judge(&self, order: &Order, action: &Action) -> Verdict {
+        actions::judge(order, action)
     }
 }
