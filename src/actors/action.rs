@@ -144,6 +144,7 @@ async fn look(shared: &Shared, connection: &Arc<Connection>, action: &Action) ->
 fn performed(shared: &Shared, performed: Performed) -> ActionResult {
     match performed {
         Performed::Done => ActionResult::Done,
+        Performed::Unconfirmed { why } => ActionResult::Unknown { failure: Failure::unavailable(why) },
         Performed::Submitted { mut memo, look_after } => {
             let now = shared.clock.now();
             memo.insert(SUBMITTED.to_owned(), now.to_string());

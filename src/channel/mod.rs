@@ -337,6 +337,8 @@ pub enum Performed {
     Done,
     /// Taken, not yet done: merge these notes into the memo, look again after the span.
     Submitted { memo: Memo, look_after: Duration },
+    /// Taken, but the effect does not show even after a while: a person must look.
+    Unconfirmed { why: String },
 }
 
 /// What a fresh reading says about an action whose outcome is unknown.

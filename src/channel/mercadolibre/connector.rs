@@ -10,13 +10,14 @@ use super::listing::{Listing, Missed, ORDERS, OVERLAP, REACH};
 use super::notice::{self, Addressee};
 use super::refusal::is_withheld;
 use super::site::Site;
-use super::{fetch, map, probe};
+use super::{ability, command, fetch, map, outbound, probe};
 use crate::channel::{
-    Admitted, Answer, Call, Channel, Consent, Fetched, Finding, Inbound, ListRequest, Page, Refusal, Reread,
-    Stream,
+    Admitted, Answer, Call, Channel, Consent, Fetched, Finding, Inbound, ListRequest, Memo, Page, Performed,
+    Refusal, Refused, Reread, Stream, Verdict,
 };
 use crate::model::{
-    ChannelOrderId, Delivery, Failure, FailureKind, OrderStatus, RateLimit, Secret, Tiding, Timestamp, Tokens,
+    Action, ActionRequest, Capabilities, ChannelOrderId, Delivery, Failure, FailureKind, Order, OrderStatus,
+    RateLimit, Secret, Tiding, Timestamp, Tokens,
 };
 
 pub struct MercadoLibre {
@@ -132,6 +133,26 @@ impl Channel for MercadoLibre {
 
     fn rate_limit(&self) -> RateLimit {
         self.api.rate_limit()
+    }
+
+    fn capabilities(&self, order: &Order, now: Timestamp) -> Capabilities {
+        ability::capabilities(order, now)
+    }
+
+    fn prepare(&self, order: &Order, request: &ActionRequest, now: Timestamp) -> Result<Memo, Refused> {
+        command::prepare(order, request, now)
+    }
+
+    fn perform<'a>(&'a self, call: Call<'a>, order: &'a Order, action: &'a Action) -> Answer<'a, Performed> {
+        Box::pin(outbound::perform(&self.api, call, self.site, order, action))
+    }
+
+    fn follow<'a>(&'a self, call: Call<'a>, order: &'a Order, action: &'a Action) -> Answer<'a, Performed> {
+        Box::pin(outbound::follow(&self.api, call, order, action))
+    }
+
+    fn judge(&self, order: &Order, action: &Action) -> Verdict {
+        command::judge(order, action)
     }
 }
 

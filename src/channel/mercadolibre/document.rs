@@ -107,6 +107,15 @@ pub struct OrderDoc {
     pub taxes: Said<TaxesDoc>,
     pub tags: Said<Vec<String>>,
     pub context: Said<ContextDoc>,
+    pub feedback: Said<FeedbackRefDoc>,
+}
+
+/// What was said about the sale; the seller's part has had two names.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct FeedbackRefDoc {
+    pub sale: Said<There>,
+    pub seller: Said<There>,
 }
 
 #[derive(Debug, Default, Deserialize)]

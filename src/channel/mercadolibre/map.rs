@@ -27,6 +27,8 @@ pub mod fact {
     pub const ORDER_STATUS: &str = "order_status";
     /// Until when the sale can be given up.
     pub const EXPIRES: &str = "expires_at";
+    /// Not empty once the seller has rated the sale.
+    pub const RATED: &str = "rated";
 }
 
 /// A part of a reading that is asked for on its own.
@@ -347,6 +349,10 @@ fn facts(order: &OrderDoc, shipment: &Part<ShipmentDoc>) -> BTreeMap<String, Str
         (fact::PACK, id(*order.pack_id)),
         (fact::EXPIRES, order.expiration_date.map_or_else(String::new, |at| at.to_string())),
     ];
+    if let Some(feedback) = order.feedback.as_ref() {
+        let rated = feedback.sale.is_some() || feedback.seller.is_some();
+        facts.push((fact::RATED, if rated { "yes".to_owned() } else { String::new() }));
+    }
     let blank = ShipmentDoc::default();
     let doc = match shipment {
         Part::Unseen => None,

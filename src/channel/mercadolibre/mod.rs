@@ -5,14 +5,17 @@
 //! our own token: order, shipment, buyer's name, notes. Whether an order can be marked as shipped
 //! depends on the logistic mode of its shipment.
 
+mod ability;
 mod api;
 mod auth;
+mod command;
 mod connector;
 mod document;
 mod fetch;
 mod listing;
 mod map;
 mod notice;
+mod outbound;
 mod probe;
 mod refusal;
 mod setup;
