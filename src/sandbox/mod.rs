@@ -29,6 +29,8 @@
 
 mod book;
 mod bucket;
+#[cfg(test)]
+mod contract;
 mod control;
 mod effects;
 mod faults;
@@ -39,6 +41,7 @@ mod log;
 mod message;
 mod names;
 mod server;
+pub mod shopify;
 mod shoppers;
 mod stand;
 mod violations;

@@ -28,6 +28,8 @@ use crate::model::Timestamp;
 const BODY_MAX_BYTES: usize = 16 * 1024 * 1024;
 /// Most connections at a time.
 const CONNECTIONS: usize = 1_024;
+/// How often a stand looks for what is due.
+const TICK: Duration = Duration::from_millis(200);
 /// How long open requests may take after `stop`.
 const GRACE: Duration = Duration::from_millis(500);
 
@@ -38,6 +40,7 @@ pub struct Running {
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
     courier: JoinHandle<()>,
+    ticking: JoinHandle<()>,
 }
 
 impl Running {
@@ -48,7 +51,8 @@ impl Running {
         let (stop, stopped) = watch::channel(false);
         let courier = tokio::spawn(Arc::clone(&stand.kit().webhooks).run());
         let serving = tokio::spawn(serve(listener, Arc::clone(&stand), stopped));
-        Ok(Self { address, stand, stop, serving, courier })
+        let ticking = tokio::spawn(tick(Arc::clone(&stand)));
+        Ok(Self { address, stand, stop, serving, courier, ticking })
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -73,6 +77,7 @@ impl Running {
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         self.courier.abort();
+        self.ticking.abort();
         let _ = tokio::time::timeout(GRACE * 2, &mut self.serving).await;
     }
 }
@@ -81,6 +86,14 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.serving.abort();
         self.courier.abort();
+        self.ticking.abort();
+    }
+}
+
+async fn tick(stand: Arc<dyn Stand>) {
+    loop {
+        tokio::time::sleep(TICK).await;
+        stand.tick();
     }
 }
 

@@ -55,6 +55,9 @@ pub trait Stand: Send + Sync + 'static {
         Err(Refused(format!("this marketplace sends no notice called {topic}")))
     }
 
+    /// Lets what is due take effect: called a few times a second while the stand is open.
+    fn tick(&self) {}
+
     // ---- the oracle ----------------------------------------------------------------------
 
     fn orders(&self) -> usize;
