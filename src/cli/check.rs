@@ -7,14 +7,14 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::Done;
+use super::proof::{self, Proof};
 use super::screen::Screen;
 use super::sheet::{Cell, Sheet};
 use super::trouble::{Exit, Trouble};
-use crate::channel::{Call, Channel, Env, Finding};
+use crate::channel::Env;
 use crate::clock::Clock;
-use crate::config::{self, Config, Connections, Faults};
+use crate::config::{self, Config, Faults};
 use crate::kinds::KINDS;
-use crate::model::{Failure, Lane};
 use crate::net::{Http, HttpOptions};
 use crate::random::Random;
 
@@ -31,26 +31,23 @@ pub(super) struct Check {
     json: bool,
 }
 
-/// What the proof of one channel gave.
-struct Proof {
-    channel: String,
-    findings: Vec<Finding>,
-}
-
 impl Check {
     pub(super) async fn run(self, screen: &mut Screen) -> Done {
         let env = environment()?;
         match config::load_connected(&self.config, KINDS, &env) {
             Err(faults) => self.faulty(&faults, screen),
             Ok((config, connections)) => {
-                let proofs = if self.online { prove(&config, &connections).await } else { Vec::new() };
+                let proofs = if self.online {
+                    proof::all(&self.config, &config, &connections, &env).await
+                } else {
+                    Vec::new()
+                };
                 self.sound(&config, &proofs, screen)
             }
         }
     }
 
     fn faulty(&self, faults: &Faults, screen: &mut Screen) -> Done {
-        let count = faults.as_slice().len();
         if self.json {
             screen.json(
                 &json!({ "ok": false, "faults": faults, "warnings": [], "channels": [] }).to_string(),
@@ -58,12 +55,7 @@ impl Check {
         } else {
             screen.line(&faults.to_string())?;
         }
-        Err(Trouble::new(
-            Exit::Config,
-            format!("{} has {count} fault{}", self.config.display(), if count == 1 { "" } else { "s" }),
-            "see above, line by line",
-            "Correct them and check again; a running daemon keeps its old config.",
-        ))
+        Err(Trouble::faulty(&self.config, faults))
     }
 
     fn sound(&self, config: &Config, proofs: &[Proof], screen: &mut Screen) -> Done {
@@ -106,31 +98,6 @@ fn environment() -> Result<Env, Trouble> {
         Trouble::failed("cannot set up calls to marketplaces", error, "Install the ca-certificates package.")
     })?;
     Ok(Env { clock: Clock::system(), random: Random::system(), http })
-}
-
-async fn prove(config: &Config, connections: &Connections) -> Vec<Proof> {
-    let mut proofs = Vec::new();
-    for (id, channel) in config.channels.iter().filter(|(_, channel)| channel.enabled) {
-        let Some(connection) = connections.get(id) else { continue };
-        let findings = match prove_one(connection.as_ref()).await {
-            Ok(findings) => findings,
-            Err(failure) => vec![Finding::bad(failure.to_string(), failure.kind.advice())],
-        };
-        proofs.push(Proof { channel: format!("{id} ({})", channel.kind.title), findings });
-    }
-    proofs
-}
-
-/// A refresh token that is spent by its use stays untouched: the daemon holds its successor, and a
-/// second user of it would lock both out.
-async fn prove_one(connection: &dyn Channel) -> Result<Vec<Finding>, Failure> {
-    if connection.refresh_is_single_use() {
-        return Ok(vec![Finding::good(
-            "not called: its refresh token can be used once only, by the daemon; the page's Test button proves it",
-        )]);
-    }
-    let tokens = connection.authorise(None).await?;
-    connection.probe(Call { tokens: &tokens, lane: Lane::Manual }).await
 }
 
 fn sheet(proofs: &[Proof]) -> Sheet {

@@ -11,9 +11,12 @@ use super::trouble::Trouble;
 use crate::config::{self, Whereabouts};
 use crate::model::Secret;
 
+/// Above these options in the help.
+pub(super) const HEADING: &str = "Daemon";
+
 /// How a client command reaches the daemon.
 #[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Daemon")]
+#[command(next_help_heading = HEADING)]
 pub(super) struct Daemon {
     /// Address of the daemon's admin listener [default: from the config]
     #[arg(long, env = "FENICIA_URL", value_name = "URL")]
@@ -41,6 +44,11 @@ fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
 #[derive(Deserialize)]
 struct Addresses {
     admin: SocketAddr,
+}
+
+/// The daemon of a config, with its own admin key.
+pub(super) fn at_config(config: &Path) -> Result<Client, Trouble> {
+    Daemon { url: None, config: config.to_owned(), key: None, json: false }.client()
 }
 
 impl Daemon {

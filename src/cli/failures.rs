@@ -89,9 +89,10 @@ impl Retry {
                 Some(count) => format!("{count} put back to work."),
                 None => "Everything that was parked is put back to work.".to_owned(),
             });
-            return Ok(if self.daemon.json {
-                screen.json(&answer.text)?
-            });
+            if self.daemon.json {
+                screen.json(&answer.text)?;
+            }
+            return Ok(());
         }
         for id in &self.ids {
             let answer = client.post(&format!("/api/v1/failures/{}/retry", segment(id)), &json!({})).await?;

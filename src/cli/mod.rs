@@ -17,6 +17,7 @@ mod failures;
 mod keys;
 mod local;
 mod orders;
+mod proof;
 mod reference;
 mod screen;
 mod sheet;

@@ -2,12 +2,12 @@
 
 use std::io::{self, Write};
 
-use clap::{Args, CommandFactory};
+use clap::{Arg, Args, Command, CommandFactory};
 use clap_complete::Shell;
 use clap_mangen::Man;
 
 use super::screen::Screen;
-use super::{Cli, Done};
+use super::{Cli, Done, daemon};
 
 pub(super) const AFTER_HELP: &str = "\
 Exit status:
@@ -54,24 +54,40 @@ fn page(out: &mut dyn Write) -> io::Result<()> {
     man.render_synopsis_section(out)?;
     man.render_description_section(out)?;
     for part in command.get_subcommands() {
-        let part = part.clone().disable_help_flag(true).bin_name(format!("fenicia {}", part.get_name()));
-        writeln!(out, ".SH \"FENICIA {}\"", part.get_name().to_uppercase())?;
-        writeln!(out, "{}", part.get_about().map(ToString::to_string).unwrap_or_default())?;
-        let mut options = Vec::new();
-        Man::new(part.clone()).render_options_section(&mut options)?;
-        // The heading of its own would break the page in two.
-        let text = String::from_utf8_lossy(&options);
-        for line in text
-            .lines()
-            .filter(|line| !line.starts_with(".SH") && !line.starts_with(".ie") && !line.starts_with(".el"))
-        {
-            writeln!(out, "{line}")?;
-        }
+        section(out, part, "fenicia")?;
         for inner in part.get_subcommands() {
-            let about = inner.get_about().map(ToString::to_string).unwrap_or_default();
-            writeln!(out, ".TP\n\\fB{} {}\\fR\n{about}", part.get_name(), inner.get_name())?;
+            section(out, inner, &format!("fenicia {}", part.get_name()))?;
         }
+    }
+    if let Some(client) = command.find_subcommand("channels") {
+        writeln!(out, ".SH \"REACHING THE DAEMON\"\nThe commands that talk to the daemon also take:")?;
+        options(out, client, |arg| arg.get_help_heading() == Some(daemon::HEADING))?;
     }
     man.render_extra_section(out)?;
     man.render_version_section(out)
+}
+
+fn section(out: &mut dyn Write, command: &Command, above: &str) -> io::Result<()> {
+    let name = format!("{above} {}", command.get_name());
+    let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+    writeln!(out, ".SH \"{}\"\n{about}", name.to_uppercase())?;
+    options(out, command, |arg| arg.get_help_heading() != Some(daemon::HEADING))
+}
+
+/// The chosen options, without the heading of their own, which would break the page in two.
+fn options(out: &mut dyn Write, command: &Command, chosen: impl Fn(&Arg) -> bool) -> io::Result<()> {
+    let command = command.clone().disable_help_flag(true).mut_args(|arg| {
+        let hidden = !chosen(&arg);
+        arg.hide(hidden)
+    });
+    let mut text = Vec::new();
+    Man::new(command).render_options_section(&mut text)?;
+    for line in String::from_utf8_lossy(&text).lines().filter(|line| !is_heading(line)) {
+        writeln!(out, "{line}")?;
+    }
+    Ok(())
+}
+
+fn is_heading(line: &str) -> bool {
+    [".SH", ".ie", ".el"].iter().any(|request| line.starts_with(request))
 }

@@ -125,7 +125,7 @@ fn paint(text: &str, has_header: bool) -> String {
     let mut painted = String::with_capacity(text.len() * 2);
     for (nth, line) in text.lines().enumerate() {
         if nth == 0 && has_header {
-            painted.push_str(&format!("\x1b[2m{line}\x1b[0m\n"));
+            painted.extend(["\x1b[2m", line, "\x1b[0m\n"]);
             continue;
         }
         for c in line.chars() {
@@ -138,7 +138,9 @@ fn paint(text: &str, has_header: bool) -> String {
                     continue;
                 }
             };
-            painted.push_str(&format!("\x1b[{tone}m{c}\x1b[0m"));
+            painted.extend(["\x1b[", tone, "m"]);
+            painted.push(c);
+            painted.push_str("\x1b[0m");
         }
         painted.push('\n');
     }

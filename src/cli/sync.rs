@@ -44,10 +44,9 @@ impl Sync {
         let sync_id =
             if is_order { self.order(&client).await? } else { self.channel(&client, screen).await? };
         if self.no_wait {
-            return Ok(match self.daemon.json {
-                true => screen.json(&json!({ "sync_id": sync_id }).to_string())?,
-                false => screen.line(&sync_id)?,
-            });
+            let json = json!({ "sync_id": sync_id }).to_string();
+            let said = if self.daemon.json { screen.json(&json) } else { screen.line(&sync_id) };
+            return Ok(said?);
         }
         self.follow(&client, &sync_id, is_order, screen).await
     }

@@ -2,9 +2,12 @@
 
 use std::fmt;
 use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 
 use serde::Deserialize;
+
+use crate::config::Faults;
 
 /// How the process ends when something went wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +66,17 @@ impl Trouble {
 
     pub(super) fn failed(what: impl fmt::Display, why: impl fmt::Display, cure: impl fmt::Display) -> Self {
         Self::new(Exit::Failed, what, why, cure)
+    }
+
+    /// The config cannot be used; its faults are listed by the caller.
+    pub(super) fn faulty(config: &Path, faults: &Faults) -> Self {
+        let count = faults.as_slice().len();
+        Self::new(
+            Exit::Config,
+            format!("{} has {count} fault{}", config.display(), if count == 1 { "" } else { "s" }),
+            "see above, line by line",
+            "Correct them and check again; a running daemon keeps its old config.",
+        )
     }
 
     /// The API refused.

@@ -39,7 +39,7 @@ impl Diff {
             match old.channels.get(id) {
                 None => diff.added.push(id.clone()),
                 Some(before) => {
-                    diff.changed.extend(change(before, channel).map(|change| (id.clone(), change)))
+                    diff.changed.extend(change(before, channel).map(|change| (id.clone(), change)));
                 }
             }
         }

@@ -36,7 +36,7 @@ pub struct Faults(Vec<Fault>);
 
 impl Faults {
     pub(super) fn sorted(mut faults: Vec<Fault>) -> Self {
-        faults.sort_by(|a, b| (a.line, a.column).cmp(&(b.line, b.column)));
+        faults.sort_by_key(|fault| (fault.line, fault.column));
         Self(faults)
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
+use base64::Engine as _;
 use toml::de::DeValue;
 
 use super::cidr::Cidr;
@@ -201,7 +202,6 @@ fn check_phc(text: &str) -> Result<(), &'static str> {
     if numbers.next().is_some() {
         return Err("it has more parameters than m, t and p");
     }
-    use base64::Engine as _;
     let bytes = |part: &str| base64::engine::general_purpose::STANDARD_NO_PAD.decode(part).map(|b| b.len());
     match (bytes(salt), bytes(hash)) {
         (Ok(8..=64), Ok(16..=64)) => Ok(()),

@@ -42,9 +42,10 @@ impl Erasure {
 pub(super) fn read(root: &mut Table<'_>) -> Sync {
     let mut table = root.table("sync");
     let seconds = Duration::from_secs;
-    let request_timeout = units::span(&mut table, "request_timeout", &(seconds(1)..=seconds(600)));
+    let request_timeout =
+        units::span(&mut table, "request_timeout", &(Duration::from_millis(100)..=seconds(600)));
     let max_in_flight = table.count("max_in_flight", 1..=1_024).and_then(|n| usize::try_from(n).ok());
-    let initial_import = units::span(&mut table, "initial_import", &(Duration::ZERO..=730 * DAY));
+    let initial_import = units::span(&mut table, "initial_import", &(Duration::ZERO..=3_650 * DAY));
     let retain_personal_data = erasure(&mut table);
     table.finish();
     Sync {

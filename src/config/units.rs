@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use super::table::Table;
 
-const MINUTE: u64 = 60;
-const HOUR: u64 = 60 * MINUTE;
+/// Milliseconds.
+const SECOND: u64 = 1_000;
+const HOUR: u64 = 3_600 * SECOND;
 const DAY: u64 = 24 * HOUR;
 
-/// Reads `30s`, `15m`, `1h`, `7d`, `2w`, or several in a row: `1h30m`. `None` for anything else.
+/// Reads `500ms`, `30s`, `15m`, `1h`, `7d`, `2w`, or several in a row: `1h30m`. `None` for anything else.
 pub fn parse_span(text: &str) -> Option<Duration> {
-    let mut total = 0_u64;
+    let mut millis = 0_u64;
     let mut rest = text.trim();
     if rest.is_empty() {
         return None;
@@ -22,28 +23,29 @@ pub fn parse_span(text: &str) -> Option<Duration> {
         rest = rest[digits..].trim_start();
         let letters = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
         let unit = match &rest[..letters] {
-            "s" => 1,
-            "m" | "min" => MINUTE,
+            "ms" => 1,
+            "s" => SECOND,
+            "m" | "min" => 60 * SECOND,
             "h" => HOUR,
             "d" => DAY,
             "w" => 7 * DAY,
             _ => return None,
         };
-        total = total.checked_add(number.checked_mul(unit)?)?;
+        millis = millis.checked_add(number.checked_mul(unit)?)?;
         rest = rest[letters..].trim_start();
     }
-    Some(Duration::from_secs(total))
+    Some(Duration::from_millis(millis))
 }
 
 /// Writes a span as [`parse_span`] reads it, in its largest whole unit.
 pub(super) fn show_span(span: Duration) -> String {
-    let secs = span.as_secs();
-    for (unit, word) in [(DAY, "d"), (HOUR, "h"), (MINUTE, "m")] {
-        if secs >= unit && secs.is_multiple_of(unit) {
-            return format!("{}{word}", secs / unit);
+    let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+    for (unit, word) in [(DAY, "d"), (HOUR, "h"), (60 * SECOND, "m"), (SECOND, "s")] {
+        if millis >= unit && millis.is_multiple_of(unit) {
+            return format!("{}{word}", millis / unit);
         }
     }
-    format!("{secs}s")
+    format!("{millis}ms")
 }
 
 /// The span under a key, within bounds.
@@ -137,7 +139,7 @@ mod tests {
         for text in ["", "30", "s", "1y", "-1s", "1.5h", "99999999999999999999d", "9999999999999999d"] {
             assert_eq!(parse_span(text), None, "{text}");
         }
-        assert_eq!(show_span(Duration::from_secs(7 * DAY)), "7d");
+        assert_eq!(show_span(Duration::from_millis(7 * DAY)), "7d");
         assert_eq!(show_span(Duration::from_secs(90)), "90s");
     }
 
