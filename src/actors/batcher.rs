@@ -32,10 +32,10 @@ impl Batcher {
         let (tell, told) = oneshot::channel();
         let first = connection.batcher.enrol(lane, order.clone(), tell);
         if first {
+            let lead = Lead { batcher: &connection.batcher, lane };
             // Those who were claimed together have asked by the time this task runs again.
             tokio::task::yield_now().await;
-            let waiters = connection.batcher.take(lane);
-            call(connection, waiters, most, lane).await;
+            call(connection, lead.take(), most, lane).await;
         }
         told.await
             .unwrap_or_else(|_| Err(Failure::unavailable("the read was interrupted by a stop or a restart")))
@@ -57,6 +57,28 @@ impl Batcher {
 
     fn take(&self, lane: Lane) -> Waiters {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&lane).unwrap_or_default()
+    }
+}
+
+/// The duty to make the call. Who is killed before doing so sends those who wait home, else the
+/// next one would find them waiting and wait too.
+struct Lead<'a> {
+    batcher: &'a Batcher,
+    lane: Lane,
+}
+
+impl Lead<'_> {
+    fn take(self) -> Waiters {
+        let waiters = self.batcher.take(self.lane);
+        // Done: those who enrol from now on have a lead of their own.
+        std::mem::forget(self);
+        waiters
+    }
+}
+
+impl Drop for Lead<'_> {
+    fn drop(&mut self) {
+        drop(self.batcher.take(self.lane));
     }
 }
 
