@@ -122,7 +122,7 @@ async fn send(
 
 /// The order as the marketplace has it now, stored.
 async fn look(shared: &Shared, connection: &Arc<Connection>, action: &Action) -> Result<Order, Failure> {
-    let fetched = Batcher::fetch(connection, action.order.order.clone(), Lane::Manual).await?;
+    let fetched = Batcher::fetch(connection, action.order.order.clone(), Lane::Action).await?;
     let seen = match fetched {
         Fetched::Found(seen) => seen,
         Fetched::Missing { .. } => {

@@ -224,7 +224,7 @@ impl Amazon {
         let mut taken: BTreeSet<u64> =
             listed.chain(shown).filter_map(|reference| number(&reference)).collect();
         taken.extend(self.confirmed_parcels(order));
-        (1..).find(|free| !taken.contains(free)).unwrap_or(u64::MAX)
+        (1..=u64::MAX).find(|free| !taken.contains(free)).unwrap_or(u64::MAX)
     }
 
     /// References that Amazon confirmed to this process.

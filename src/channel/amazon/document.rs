@@ -3,6 +3,8 @@
 //! Almost everything is optional and most words are open sets, so nothing here refuses an order
 //! that can be understood. No `Debug`: the documents hold personal data.
 
+#![allow(clippy::struct_field_names, reason = "the fields bear Amazon's names")]
+
 use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::value::RawValue;

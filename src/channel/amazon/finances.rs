@@ -4,6 +4,8 @@
 //! only some leaves of a refund are the customer's money: the rest are fees and taxes that Amazon
 //! settles with the seller.
 
+#![allow(clippy::struct_field_names, reason = "the fields bear Amazon's names")]
+
 use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;

@@ -319,3 +319,6 @@ impl Told {
 }
 
 pub(super) type ToldRefunds = Mutex<Told>;
+
+#[cfg(test)]
+mod tests;

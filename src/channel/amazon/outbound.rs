@@ -219,3 +219,6 @@ pub(super) fn memo<'a>(memo: &'a Memo, key: &str) -> Result<&'a str, Failure> {
 pub(super) fn json(value: &impl Serialize) -> Result<Vec<u8>, Failure> {
     serde_json::to_vec(value).map_err(|_| Failure::invalid("the request cannot be written as JSON"))
 }
+
+#[cfg(test)]
+mod tests;
