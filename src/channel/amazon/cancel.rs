@@ -208,7 +208,7 @@ impl Amazon {
                     "Amazon could not process the cancellation. Send it again, or cancel in Seller Central";
                 self.unless_cancelled(call, order, why).await
             }
-            _ => self.look_again(action, false),
+            _ => Ok(self.look_again(action, false)),
         }
     }
 
@@ -238,7 +238,7 @@ impl Amazon {
         if is_yes(action, ADOPTED) && self.waited(action) > ADOPTION {
             return self.create_feed(call, order, action).await;
         }
-        self.look_again(action, true)
+        Ok(self.look_again(action, true))
     }
 
     async fn unless_cancelled(&self, call: Call<'_>, order: &Order, why: &str) -> Result<Performed, Failure> {
@@ -258,17 +258,15 @@ impl Amazon {
         self.api.clock.now().since(begun.unwrap_or(action.requested_at))
     }
 
-    fn look_again(&self, action: &Action, accepted: bool) -> Result<Performed, Failure> {
+    fn look_again(&self, action: &Action, accepted: bool) -> Performed {
         if self.waited(action) < PATIENCE {
             let mut memo = action.memo.clone();
             memo.insert(ACCEPTED.to_owned(), if accepted { "yes" } else { "no" }.to_owned());
-            return Ok(Performed::Submitted { memo, look_after: NEXT_LOOK });
+            return Performed::Submitted { memo, look_after: NEXT_LOOK };
         }
-        let mut failure = Failure::invalid(
-            "Amazon took the cancellation hours ago and the order is still not cancelled. Look at it in Seller Central",
-        );
-        failure.no_effect = false;
-        Err(failure)
+        let why = "Amazon took the cancellation hours ago and the order is still not cancelled. Look at it in \
+                   Seller Central.";
+        Performed::Unconfirmed { why: why.to_owned() }
     }
 }
 

@@ -181,7 +181,9 @@ async fn serve(mut stream: TcpStream, says: Says, origin: &str, seen: &Mutex<Vec
     let body = String::from_utf8_lossy(&bytes[head..]).into_owned();
     seen.lock().expect("lock").push(Got { line, headers, body });
     let body = says.body.replace("ORIGIN", origin);
-    let extra: String = says.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let lines: Vec<String> =
+        says.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let extra = lines.concat();
     let answer = format!(
         "HTTP/1.1 {} X\r\nconnection: close\r\ncontent-length: {}\r\n{extra}\r\n{body}",
         says.status,

@@ -53,7 +53,7 @@ async fn follow(channel: &Amazon, order: &Order, action: &Action) -> Result<Perf
 fn memo_of(performed: Performed) -> Memo {
     match performed {
         Performed::Submitted { memo, .. } => memo,
-        Performed::Done => panic!("not done yet"),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -252,4 +252,13 @@ async fn a_found_feed_of_another_order_leads_to_a_feed_of_our_own() {
     }
     let memo = memo_of(follow(&channel, &held, &cancelling).await.expect("sent again"));
     assert_eq!((memo["feed"].as_str(), memo["adopted"].as_str()), ("own", "no"));
+}
+
+#[tokio::test]
+async fn a_feed_without_an_end_is_left_to_a_person() {
+    let stand = Stand::open(vec![says(200, &json!({"processingStatus": "IN_PROGRESS"}))]).await;
+    let memo = [("feed", "f1"), ("feed_at", "2026-11-25T05:00:00Z")];
+    let memo = memo.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+    let looked = follow(&amazon(&stand.origin), &held("UNSHIPPED"), &action(cancel(), memo, 1)).await;
+    assert!(matches!(looked, Ok(Performed::Unconfirmed { .. })), "{looked:?}");
 }
