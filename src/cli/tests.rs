@@ -192,6 +192,24 @@ fn a_moment_is_a_span_a_date_or_a_time() {
 }
 
 #[test]
+fn the_shipped_config_has_a_sound_table_for_every_marketplace() {
+    use crate::kinds::KINDS;
+    let shipped = include_str!("../../config.toml");
+    let (general, channels) = shipped.split_once("\n[channels.").expect("tables of channels");
+    let kind_of =
+        |table: &str| KINDS.iter().find(|kind| table.contains(&format!("\nkind = \"{}\"\n", kind.name)));
+    let known: Vec<_> = channels.split("\n[channels.").filter(|table| kind_of(table).is_some()).collect();
+    assert_eq!(known.len(), KINDS.len(), "one table for each marketplace");
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("config.toml");
+    let text = std::iter::once(general).chain(known).collect::<Vec<_>>().join("\n[channels.");
+    std::fs::write(&path, text).expect("written");
+    let config = crate::config::load(&path, KINDS).unwrap_or_else(|faults| panic!("{faults}"));
+    assert!(config.channels.values().all(|channel| !channel.enabled), "no secret is there yet");
+}
+
+#[test]
 fn the_man_page_names_every_command() {
     let (mut screen, out, _) = screen(false);
     reference::man(&mut screen).expect("written");

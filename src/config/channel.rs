@@ -262,16 +262,15 @@ pub(super) fn connect(reading: &Reading<'_>, config: &Config, env: &Env) -> supe
             connections.insert(id.clone(), Arc::new(Dormant));
             continue;
         }
-        // The connector would only repeat what has been reported already.
-        if !is_whole(channel) {
-            continue;
-        }
         match (channel.kind.build)(&channel.settings, env) {
             Ok(connection) => {
                 connections.insert(id.clone(), connection);
             }
             Err(faults) => {
-                for fault in faults {
+                let whole = is_whole(reading, channel);
+                // Of what is reported already the connector knows only that it is absent.
+                let news = |key: &str| whole || channel.settings.values.contains_key(key);
+                for fault in faults.into_iter().filter(|fault| news(fault.key)) {
                     let at = reading.place(&format!("channels.{id}.{}", fault.key));
                     reading.fault(&at, format!("`channels.{id}.{}`: {}", fault.key, fault.what), fault.cure);
                 }
@@ -281,7 +280,10 @@ pub(super) fn connect(reading: &Reading<'_>, config: &Config, env: &Env) -> supe
     connections
 }
 
-/// Every required key has a usable value.
-fn is_whole(channel: &ChannelConfig) -> bool {
-    channel.kind.keys.iter().all(|key| !key.required || channel.settings.values.contains_key(key.name))
+/// Every key that is required or written has a usable value.
+fn is_whole(reading: &Reading<'_>, channel: &ChannelConfig) -> bool {
+    channel.kind.keys.iter().all(|key| {
+        let wanted = key.required || reading.has(&format!("channels.{}.{}", channel.id(), key.name));
+        !wanted || channel.settings.values.contains_key(key.name)
+    })
 }

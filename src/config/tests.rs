@@ -42,13 +42,13 @@ static SOUK: Kind = Kind {
         after_delivery: Duration::from_secs(30 * 86_400),
         after_last_change: Duration::from_secs(60 * 86_400),
     }),
-    build,
+    build: |_, _| Ok(Arc::new(Stall)),
 };
 
 const KINDS: &[&Kind] = &[&BAZAAR, &SOUK];
 
 fn build(settings: &Settings, _env: &Env) -> Result<Arc<dyn Channel>, Vec<KeyFault>> {
-    if settings.text("shop") == "bad" {
+    if matches!(settings.text("shop"), "bad" | "") {
         let cure = "write your shop's own name".to_owned();
         return Err(vec![KeyFault { key: "shop", what: "there is no shop called bad".to_owned(), cure }]);
     }
@@ -353,6 +353,15 @@ fn all_faults_come_at_once_and_in_order() {
         shown.starts_with("config.toml:2:17: `sync.max_in_flight` is out of range\n    write"),
         "{shown}"
     );
+}
+
+#[test]
+fn a_connector_adds_to_what_is_found_and_repeats_none_of_it() {
+    let text = "[channels.a]\nkind = \"bazaar\"\nshop = \"bad\"\ntoken = { env = \"NOPE\" }\n[channels.b]\nkind = \"bazaar\"\ntoken = \"t\"";
+    let read = resolve(Path::new("config.toml"), text, KINDS, Some(&env()), surroundings(Path::new("/srv")));
+    let faults = read.map(|_| ()).expect_err("faulty");
+    let lines: Vec<_> = faults.as_slice().iter().map(|fault| fault.line).collect();
+    assert_eq!(lines, [3, 4, 5], "{faults}");
 }
 
 #[test]
