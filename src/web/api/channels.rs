@@ -1,0 +1,215 @@
+//! Connections: how they are, and proving them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::error::{ChannelErrorJson, ErrorJson};
+use super::{Answer, Call, List};
+use crate::actors::Connection;
+use crate::channel::Finding;
+use crate::model::{
+    Amounts, Capabilities, ChannelId, ChannelOrderId, ConnectionState, ConnectionStatus, FulfilledBy, Item,
+    Order, OrderKey, OrderStatus, PaymentStatus, RateLimit, SyncInfo, Timestamp, Version,
+};
+use crate::store::ChannelCounts;
+use crate::web::fields::Fields;
+use crate::web::problem::Problem;
+use crate::web::query::Query;
+use crate::web::reply;
+use crate::web::state::Api;
+
+const DAY: i64 = 86_400;
+/// Longest time that a test may take, should a marketplace hang.
+const TEST_PATIENCE: Duration = Duration::from_secs(60);
+
+#[derive(Serialize)]
+struct ChannelJson<'a> {
+    id: &'a ChannelId,
+    kind: &'static str,
+    name: &'a str,
+    status: ConnectionStatus,
+    status_since: Option<Timestamp>,
+    last_success_at: Option<Timestamp>,
+    last_error: Option<ChannelErrorJson<'a>>,
+    method: &'static str,
+    schedule: &'a str,
+    next_poll_at: Option<Timestamp>,
+    last_webhook_at: Option<Timestamp>,
+    backlog: u64,
+    in_flight: usize,
+    rate_limit: RateLimit,
+    orders: OrderCounts,
+    capabilities: Capabilities,
+    webhook_url: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct OrderCounts {
+    total: u64,
+    today: u64,
+}
+
+/// A connection with what the store knows of it.
+struct Known {
+    connection: Arc<Connection>,
+    state: Option<ConnectionState>,
+    counts: ChannelCounts,
+}
+
+impl Known {
+    fn shape(&self, now: Timestamp) -> ChannelJson<'_> {
+        let (connection, state) = (&*self.connection, self.state.as_ref());
+        ChannelJson {
+            id: &connection.id,
+            kind: connection.kind.name,
+            name: &connection.name,
+            status: status(connection.enabled, state),
+            status_since: state.map(|state| state.status_since),
+            last_success_at: state.and_then(|state| state.last_success_at),
+            last_error: state.and_then(|state| state.last_error.as_ref()).map(ChannelErrorJson::from),
+            method: connection.kind.method.as_str(),
+            schedule: &connection.schedule,
+            next_poll_at: connection.next_poll_at(),
+            last_webhook_at: state.and_then(|state| state.last_webhook_at),
+            backlog: self.counts.backlog,
+            in_flight: connection.in_flight(),
+            rate_limit: connection.channel.rate_limit(),
+            orders: OrderCounts { total: self.counts.total, today: self.counts.today },
+            capabilities: connection.channel.capabilities(&ordinary_order(connection, now), now),
+            webhook_url: connection.webhook_url.as_deref(),
+        }
+    }
+}
+
+/// A connection without a row yet has not been called yet: not known to work.
+fn status(enabled: bool, state: Option<&ConnectionState>) -> ConnectionStatus {
+    match state {
+        _ if !enabled => ConnectionStatus::Disabled,
+        Some(state) => state.status,
+        None => ConnectionStatus::Degraded,
+    }
+}
+
+/// A paid order of one unit that the seller is to send, to ask a channel what it can do at all.
+fn ordinary_order(connection: &Connection, now: Timestamp) -> Order {
+    Order {
+        key: OrderKey::new(connection.id.clone(), ChannelOrderId::from(0)),
+        channel_kind: connection.kind.name.to_owned(),
+        number: String::new(),
+        status: OrderStatus::Accepted,
+        payment_status: PaymentStatus::Paid,
+        channel_status: std::collections::BTreeMap::new(),
+        currency: None,
+        amounts: Amounts::default(),
+        placed_at: now,
+        items: vec![Item {
+            line_id: String::new(),
+            sku: None,
+            title: None,
+            variant: None,
+            quantity: 1,
+            unit_price: None,
+            quantity_shipped: Some(0),
+            quantity_cancelled: Some(0),
+            quantity_refunded: Some(0),
+        }],
+        shipments: Vec::new(),
+        tags: Vec::new(),
+        fulfilled_by: FulfilledBy::Seller,
+        facts: std::collections::BTreeMap::new(),
+        version: Version { changed_at: Some(now), read_at: now },
+        created_at: now,
+        stored_at: now,
+        told: Vec::new(),
+        sync: SyncInfo::default(),
+        last_action: None,
+        next_seq: 0,
+        erased: false,
+    }
+}
+
+/// `GET /api/v1/channels`. Never so many that a second page is needed.
+pub async fn list(api: &Arc<Api>, call: &Call) -> Answer {
+    let query = Query::parse(&call.query, &["limit", "cursor"])?;
+    let limit = query.limit()?;
+    let after = query.cursor()?.map(ToOwned::to_owned);
+    let mut rest = api.handle.channels();
+    rest.retain(|connection| after.as_deref().is_none_or(|after| connection.id.as_str() > after));
+    let more = rest.len() > limit;
+    rest.truncate(limit);
+    let known = look_up(api, rest).await?;
+    let next_cursor = known.last().filter(|_| more).map(|last| last.connection.id.to_string());
+    let now = api.now();
+    let items = known.iter().map(|known| known.shape(now)).collect();
+    Ok(reply::ok(&List { items, next_cursor }))
+}
+
+/// `GET /api/v1/channels/{id}`
+pub async fn one(api: &Arc<Api>, call: &Call) -> Answer {
+    Query::parse(&call.query, &[])?;
+    let connection = api.connection(&call.id)?;
+    let known = look_up(api, vec![connection]).await?;
+    let known = known.first().ok_or_else(Problem::internal)?;
+    Ok(reply::ok(&known.shape(api.now())))
+}
+
+async fn look_up(api: &Api, connections: Vec<Arc<Connection>>) -> Result<Vec<Known>, Problem> {
+    let now = api.now();
+    let today = Timestamp::from_secs(now.as_secs().div_euclid(DAY) * DAY);
+    api.read(move |store| {
+        let known = |connection: Arc<Connection>| {
+            Ok(Known {
+                state: store.connection(&connection.id)?,
+                counts: store.channel_counts(&connection.id, today)?,
+                connection,
+            })
+        };
+        connections.into_iter().map(known).collect()
+    })
+    .await
+}
+
+#[derive(Serialize)]
+struct TestJson<'a> {
+    ok: bool,
+    findings: Vec<FindingJson<'a>>,
+    error: Option<ErrorJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct FindingJson<'a> {
+    ok: bool,
+    what: &'a str,
+    cure: Option<&'a str>,
+}
+
+impl<'a> From<&'a Finding> for FindingJson<'a> {
+    fn from(finding: &'a Finding) -> Self {
+        Self { ok: finding.ok, what: &finding.what, cure: finding.cure.as_deref() }
+    }
+}
+
+/// `POST /api/v1/channels/{id}/test`: one harmless call, now. Repeating it does no harm, so an
+/// idempotency key changes nothing here.
+pub async fn test(api: &Arc<Api>, call: &Call) -> Answer {
+    Query::parse(&call.query, &[])?;
+    Fields::parse(&call.body, &[])?;
+    let connection = api.enabled(&call.id)?;
+    let tested = tokio::time::timeout(TEST_PATIENCE, api.handle.test(&connection.id)).await;
+    let tested = tested.unwrap_or_else(|_| {
+        Err(crate::model::Failure::timeout("the marketplace did not answer within a minute"))
+    });
+    Ok(match tested {
+        Ok(findings) => reply::ok(&TestJson {
+            ok: findings.iter().all(|finding| finding.ok),
+            findings: findings.iter().map(FindingJson::from).collect(),
+            error: None,
+        }),
+        Err(failure) => {
+            let error = failure.to_error(failure.resume_at);
+            reply::ok(&TestJson { ok: false, findings: Vec::new(), error: Some(ErrorJson::from(&error)) })
+        }
+    })
+}

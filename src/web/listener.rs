@@ -1,0 +1,264 @@
+//! Accepts connections and keeps them within bounds: how many, how long, how much.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::Request;
+use hyper::body::{Body as _, Bytes, Incoming};
+use hyper::http::request::Parts;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::line::{Line, Place};
+use super::reply::Reply;
+
+/// Bounds of a listener.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub connections: usize,
+    /// For the headers of a request, and for the next request of a kept connection.
+    pub header_timeout: Duration,
+    pub body_timeout: Duration,
+    /// Bytes of bodies that are being read at the same time, small ones not counted.
+    pub uploads_bytes: usize,
+    /// For open requests after the listener has stopped accepting.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 256,
+            header_timeout: Duration::from_secs(5),
+            body_timeout: Duration::from_secs(10),
+            uploads_bytes: 64 << 20,
+            drain: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Largest buffer for headers, and for what of a body is read at once.
+const BUFFER_BYTES: usize = 64 << 10;
+/// A body up to this size is not counted against the sum of uploads.
+const SMALL_BODY: usize = 64 << 10;
+/// Pause after the process ran out of descriptors or memory for sockets.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+/// How often a full listener looks again for a connection that makes room.
+const KNOCK_EVERY: Duration = Duration::from_millis(20);
+
+/// A bound address.
+pub struct Listener {
+    socket: TcpListener,
+    address: SocketAddr,
+}
+
+impl Listener {
+    pub async fn bind(address: SocketAddr) -> io::Result<Self> {
+        let socket = TcpListener::bind(address).await?;
+        let address = socket.local_addr()?;
+        Ok(Self { socket, address })
+    }
+
+    /// The real address, also for port 0.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Accepts until `stop` turns true, then gives open requests `limits.drain` to end.
+    pub async fn serve<A: Answers>(self, answers: Arc<A>, limits: Limits, mut stop: watch::Receiver<bool>) {
+        let house = Arc::new(House {
+            limits,
+            line: Arc::default(),
+            uploads: Semaphore::new(limits.uploads_bytes),
+            stop: stop.clone(),
+        });
+        let permits = Arc::new(Semaphore::new(limits.connections));
+        let mut guests = JoinSet::new();
+        loop {
+            let arrived = tokio::select! {
+                biased;
+                () = stopped(&mut stop) => break,
+                arrived = arrive(&self.socket, &permits, &house.line) => arrived,
+            };
+            let (stream, peer, permit) = arrived;
+            guests.spawn(converse(stream, peer, answers.clone(), house.clone(), permit));
+            while guests.try_join_next().is_some() {}
+        }
+        drop(self.socket);
+        let all_gone = async { while guests.join_next().await.is_some() {} };
+        if timeout(limits.drain, all_gone).await.is_err() {
+            tracing::warn!(address = %self.address, "requests are still open after the grace time; cut off");
+        }
+        guests.shutdown().await;
+    }
+}
+
+/// Who answers what a listener receives.
+pub trait Answers: Send + Sync + 'static {
+    fn answer(self: Arc<Self>, arrival: Arrival) -> impl Future<Output = Reply> + Send;
+}
+
+/// A request whose body is still on its way.
+pub struct Arrival {
+    pub head: Parts,
+    pub peer: SocketAddr,
+    pub upload: Upload,
+}
+
+/// What all connections of a listener share.
+struct House {
+    limits: Limits,
+    line: Arc<Line>,
+    uploads: Semaphore,
+    stop: watch::Receiver<bool>,
+}
+
+impl House {
+    /// A share of what may be read at the same time.
+    async fn budget(&self, bytes: usize) -> Option<SemaphorePermit<'_>> {
+        let bytes = bytes.min(self.limits.uploads_bytes);
+        self.uploads.acquire_many(u32::try_from(bytes).unwrap_or(u32::MAX)).await.ok()
+    }
+}
+
+/// Completes when the listener should end.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // A sender that is gone means the same.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// The body of a request, not yet read.
+pub struct Upload {
+    body: Incoming,
+    place: Place,
+    house: Arc<House>,
+}
+
+/// Why a body was not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UploadError {
+    /// Longer than the cap; nothing, or not all, was read.
+    TooLarge,
+    TimedOut,
+    /// The client broke off, or did not keep to HTTP.
+    Broken,
+}
+
+impl Upload {
+    /// The whole body, at most `cap` bytes, within the listener's time for a body.
+    pub async fn read(self, cap: usize) -> Result<Bytes, UploadError> {
+        let announced = self.body.size_hint().exact().map(|len| usize::try_from(len).unwrap_or(usize::MAX));
+        if announced.is_some_and(|len| len > cap) {
+            return Err(UploadError::TooLarge);
+        }
+        let collect = async {
+            let size = announced.unwrap_or(cap);
+            let budget = if size > SMALL_BODY { self.house.budget(size).await } else { None };
+            let body = Limited::new(self.body, cap).collect().await;
+            drop(budget);
+            body
+        };
+        let collected = timeout(self.house.limits.body_timeout, collect).await;
+        self.place.begin();
+        match collected {
+            Ok(Ok(body)) => Ok(body.to_bytes()),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(UploadError::TooLarge),
+            Ok(Err(_)) => Err(UploadError::Broken),
+            Err(_) => Err(UploadError::TimedOut),
+        }
+    }
+}
+
+/// The next connection, and the permit that it holds.
+async fn arrive(
+    socket: &TcpListener,
+    permits: &Arc<Semaphore>,
+    line: &Line,
+) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
+    let (stream, peer) = loop {
+        match socket.accept().await {
+            Ok(arrived) => break arrived,
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                tracing::warn!(%error, "no connection can be accepted; trying again in a moment");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    };
+    loop {
+        if let Ok(permit) = permits.clone().try_acquire_owned() {
+            return (stream, peer, permit);
+        }
+        line.dismiss_oldest();
+        if let Ok(Ok(permit)) = timeout(KNOCK_EVERY, permits.clone().acquire_owned()).await {
+            return (stream, peer, permit);
+        }
+    }
+}
+
+/// The client gave up between knocking and being let in.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::Interrupted
+    )
+}
+
+/// One connection, from its first request to its last.
+async fn converse<A: Answers>(
+    stream: TcpStream,
+    peer: SocketAddr,
+    answers: Arc<A>,
+    house: Arc<House>,
+    _permit: OwnedSemaphorePermit,
+) {
+    // Without it a small answer may wait for the client's acknowledgement of the one before.
+    let _ = stream.set_nodelay(true);
+    let place = Place::new(&house.line);
+    let service = service_fn(|request: Request<Incoming>| {
+        let (head, body) = request.into_parts();
+        let upload = Upload { body, place: place.clone(), house: house.clone() };
+        let place = place.clone();
+        let answer = answers.clone().answer(Arrival { head, peer, upload });
+        async move {
+            let reply = answer.await;
+            Ok::<_, Infallible>(reply.map(|body| body.while_served(place.serve())))
+        }
+    });
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(house.limits.header_timeout)
+        .max_buf_size(BUFFER_BYTES);
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let mut stop = house.stop.clone();
+    let mut leaving = false;
+    loop {
+        tokio::select! {
+            biased;
+            _ = connection.as_mut() => return,
+            () = stopped(&mut stop), if !leaving => {}
+            () = place.dismissed(), if !leaving => {
+                if !place.is_served() {
+                    return;
+                }
+            }
+        }
+        connection.as_mut().graceful_shutdown();
+        leaving = true;
+    }
+}
