@@ -20,7 +20,6 @@ use crate::random::Random;
 const LIMITS: &[Limit] = &[Limit { operation: "", per_second: 100.0, burst: 2000.0, reserve: 200.0 }];
 /// Clocks that differ by more are told about.
 pub(super) const SKEW_MAX: Duration = Duration::from_secs(30);
-const AGENT: &str = concat!("fenicia/", env!("CARGO_PKG_VERSION"));
 
 pub(super) struct Api {
     wire: Wire,
@@ -124,7 +123,6 @@ impl Api {
         let request = Request::new(query.operation, Method::Post, &self.url)
             .header("x-shopify-access-token", call.tokens.access.expose())
             .header("accept", "application/json")
-            .header("user-agent", AGENT)
             .body("application/json", body)
             .cost(f64::from(points));
         let response = self.wire.call(request, call.lane).await?;
@@ -171,7 +169,6 @@ impl Api {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish().into_bytes();
         let request = Request::new("token", Method::Post, &self.token_url)
             .header("accept", "application/json")
-            .header("user-agent", AGENT)
             .body("application/x-www-form-urlencoded", body)
             .cost(0.0);
         let response = self.wire.call(request, Lane::Action).await?;
@@ -191,6 +188,11 @@ impl Api {
 
     pub(super) fn skew(&self) -> Duration {
         Duration::from_millis(self.skew.load(Ordering::Relaxed).unsigned_abs())
+    }
+
+    /// Since 2026-10 a cancellation's job tells why it failed.
+    pub(super) fn tells_job_results(&self) -> bool {
+        self.version.as_str() >= "2026-10"
     }
 
     pub(super) fn version(&self) -> &str {

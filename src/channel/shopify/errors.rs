@@ -111,7 +111,6 @@ fn body_text(body: &[u8]) -> Option<String> {
 pub(super) struct Fault {
     pub kind: FailureKind,
     pub message: String,
-    pub code: String,
     /// Fields and list positions from the root; empty when the whole call failed.
     pub path: Vec<String>,
     pub request_id: Option<String>,
@@ -154,7 +153,6 @@ impl Fault {
         Self {
             kind: kind(&code, &raw.message),
             message: quote(&raw.message),
-            code,
             path: raw.path.iter().flatten().map(step).collect(),
             request_id,
         }

@@ -173,13 +173,13 @@ async fn complete(api: &Api, call: Call<'_>, order: &mut Order) -> Result<(), Fa
     }
     for sent in order.fulfillments.iter_mut().flatten() {
         let id = gid("Fulfillment", sent.id.as_str());
-        if let Some(lines) = &mut sent.fulfillment_line_items {
+        if let Some(lines) = &mut sent.lines {
             rest(api, call, &query::MORE_SENT_LINES, "fulfillmentLineItems", &id, lines).await?;
         }
     }
     for refund in order.refunds.iter_mut().flatten() {
         let id = gid("Refund", refund.id.as_str());
-        if let Some(lines) = &mut refund.refund_line_items {
+        if let Some(lines) = &mut refund.lines {
             rest(api, call, &query::MORE_REFUNDED_LINES, "refundLineItems", &id, lines).await?;
         }
     }

@@ -129,7 +129,8 @@ pub(super) struct Fulfillment {
     display_status: Option<String>,
     created_at: Option<Timestamp>,
     tracking_info: Option<Vec<TrackingInfo>>,
-    pub fulfillment_line_items: Option<Connection<LineUnits>>,
+    #[serde(rename = "fulfillmentLineItems")]
+    pub lines: Option<Connection<LineUnits>>,
 }
 
 #[derive(Deserialize)]
@@ -185,7 +186,8 @@ pub(super) struct FulfillmentOrderLine {
 pub(super) struct Refund {
     pub id: Id,
     total_refunded_set: Option<Money>,
-    pub refund_line_items: Option<Connection<RefundLine>>,
+    #[serde(rename = "refundLineItems")]
+    pub lines: Option<Connection<RefundLine>>,
 }
 
 #[derive(Deserialize)]
@@ -345,7 +347,7 @@ impl Fulfillment {
             shown: self.display_status,
             created_at: self.created_at,
             tracking: self.tracking_info.unwrap_or_default().into_iter().map(track).collect(),
-            units: self.fulfillment_line_items.map(|lines| lines.nodes.iter().map(LineUnits::item).collect()),
+            units: self.lines.map(|lines| lines.nodes.iter().map(LineUnits::item).collect()),
         }
     }
 }
@@ -391,6 +393,6 @@ impl Refund {
             unshipped: line.restock_type.as_deref() == Some("CANCEL"),
             paid_back,
         };
-        self.refund_line_items.map(|lines| lines.nodes.into_iter().map(units).collect()).unwrap_or_default()
+        self.lines.map(|lines| lines.nodes.into_iter().map(units).collect()).unwrap_or_default()
     }
 }

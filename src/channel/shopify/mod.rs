@@ -4,10 +4,12 @@
 //! and `errors` what refusals mean; `auth` tokens; `webhook` deliveries; `list` and
 //! `fetch` reading; `graph` and `payload` the two shapes of an order, which `map` turns
 //! into the canonical one; `facts` what later calls need of it; `connection` rights and
-//! subscriptions.
+//! subscriptions; `actions` what can be done with an order, `plan` and `perform` doing it.
 
+mod actions;
 mod api;
 mod auth;
+mod carriers;
 mod config;
 mod connection;
 mod errors;
@@ -17,12 +19,16 @@ mod graph;
 mod list;
 mod map;
 mod payload;
+mod perform;
+mod plan;
 mod query;
 mod scalar;
 mod webhook;
 
 #[cfg(test)]
 mod samples;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,9 +39,12 @@ use self::fetch::Fetcher;
 use self::webhook::Gate;
 use super::{
     Admitted, Answer, Call, Channel, Consent, Delivery, Env, Fetched, Finding, Inbound, KeyFault, Kind,
-    ListRequest, Method, Page, Refusal, Reread, Settings, Stream, Subscriptions, Tiding,
+    ListRequest, Memo, Method, Page, Performed, Refusal, Refused, Reread, Settings, Stream, Subscriptions,
+    Tiding, Verdict,
 };
-use crate::model::{ChannelOrderId, OrderStatus, RateLimit, Tokens};
+use crate::model::{
+    Action, ActionRequest, Capabilities, ChannelOrderId, Order, OrderStatus, RateLimit, Timestamp, Tokens,
+};
 
 pub const KIND: Kind = Kind {
     name: "shopify",
@@ -127,5 +136,24 @@ impl Channel for Shopify {
 
     fn rate_limit(&self) -> RateLimit {
         self.api.rate_limit()
+    }
+    fn capabilities(&self, order: &Order, _now: Timestamp) -> Capabilities {
+        actions::capabilities(order)
+    }
+
+    fn prepare(&self, order: &Order, request: &ActionRequest, _now: Timestamp) -> Result<Memo, Refused> {
+        actions::prepare(order, request)
+    }
+
+    fn perform<'a>(&'a self, call: Call<'a>, order: &'a Order, action: &'a Action) -> Answer<'a, Performed> {
+        Box::pin(perform::perform(&self.api, call, order, action))
+    }
+
+    fn follow<'a>(&'a self, call: Call<'a>, order: &'a Order, action: &'a Action) -> Answer<'a, Performed> {
+        Box::pin(perform::follow(&self.api, call, order, action))
+    }
+
+    fn judge(&self, order: &Order, action: &Action) -> Verdict {
+        actions::judge(order, action)
     }
 }

@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
 use super::map::{Fulfilment, Line, Reading, RefundedUnits, Sum, Sums, Track};
@@ -21,17 +20,17 @@ struct Order {
     processed_at: Option<Timestamp>,
     updated_at: Option<Timestamp>,
     #[serde(default, deserialize_with = "said")]
-    cancelled_at: Option<Option<String>>,
+    cancelled_at: Seen<String>,
     cancel_reason: Option<String>,
     #[serde(default, deserialize_with = "said")]
-    note: Option<Option<String>>,
+    note: Seen<String>,
     tags: Option<String>,
     email: Option<String>,
     phone: Option<String>,
     #[serde(default, deserialize_with = "said")]
-    financial_status: Option<Option<String>>,
+    financial_status: Seen<String>,
     #[serde(default, deserialize_with = "said")]
-    fulfillment_status: Option<Option<String>>,
+    fulfillment_status: Seen<String>,
     currency: Option<String>,
     #[serde(default)]
     total_price: Amount,
@@ -59,8 +58,8 @@ struct Order {
 }
 
 /// Tells a null from an absent field.
-fn said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::<String>::deserialize(deserializer).map(Some)
+fn said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Seen<String>, D::Error> {
+    Ok(Option::<String>::deserialize(deserializer)?.map_or(Seen::Nothing, Seen::Value))
 }
 
 #[derive(Deserialize)]
@@ -148,69 +147,65 @@ struct RefundLine {
     restock_type: Option<String>,
 }
 
-/// Fields whose absence means that a fetch would tell more. Personal fields are not among them:
-/// whole orders lack them too.
-const EXPECTED: [&str; 12] = [
-    "name",
-    "currency",
-    "processed_at",
-    "cancelled_at",
-    "financial_status",
-    "fulfillment_status",
-    "current_total_price",
-    "line_items",
-    "fulfillments",
-    "refunds",
-    "note",
-    "tags",
-];
-
 /// `None` when the body is not an order with an id and a change time.
 pub(super) fn read(body: &[u8]) -> Option<Reading> {
     let order: Order = serde_json::from_slice(body).ok()?;
-    let fields: BTreeMap<String, IgnoredAny> = serde_json::from_slice(body).ok()?;
-    let complete = EXPECTED.iter().all(|field| fields.contains_key(*field));
     order.updated_at?;
-    order.into_reading(complete)
+    order.into_reading()
 }
 
 fn owned(text: Option<&str>) -> Option<String> {
     filled(text).map(str::to_owned)
 }
 
-fn word(text: Option<Option<String>>, null: Seen<String>) -> Seen<String> {
-    match text {
-        None => Seen::Absent,
-        Some(None) => null,
-        Some(Some(text)) => Seen::Value(text.to_ascii_uppercase()),
+fn upper(word: Seen<String>) -> Seen<String> {
+    match word {
+        Seen::Value(word) => Seen::Value(word.to_ascii_uppercase()),
+        other => other,
     }
 }
 
-/// REST's three words beside GraphQL's.
-fn fulfilment(text: Option<Option<String>>) -> Seen<String> {
-    match word(text, Seen::Value("UNFULFILLED".into())) {
+/// REST's words beside GraphQL's; its null is unfulfilled.
+fn fulfilment(word: Seen<String>) -> Seen<String> {
+    match upper(word) {
+        Seen::Nothing => Seen::Value("UNFULFILLED".into()),
         Seen::Value(word) if word == "PARTIAL" => Seen::Value("PARTIALLY_FULFILLED".into()),
         other => other,
     }
 }
 
+/// Whether a field was said, be it to be empty.
+fn told(field: &Seen<String>) -> bool {
+    *field != Seen::Absent
+}
+
 impl Order {
-    fn into_reading(self, complete: bool) -> Option<Reading> {
+    /// A fetch would tell no more. Personal fields do not count: whole orders lack them too.
+    fn is_complete(&self) -> bool {
+        let states = [&self.cancelled_at, &self.financial_status, &self.fulfillment_status, &self.note];
+        let parts = self.line_items.is_some() && self.fulfillments.is_some() && self.refunds.is_some();
+        let head = self.name.is_some() && self.processed_at.is_some() && self.tags.is_some();
+        let sums = self.currency.is_some() && self.current_total_price.0.is_some();
+        states.into_iter().all(told) && parts && head && sums
+    }
+
+    fn into_reading(self) -> Option<Reading> {
         let currency = self.currency.as_deref().and_then(|code| code.parse().ok());
         let refunded = refunded(self.refunds.as_deref(), currency);
         let fulfilment = fulfilment(self.fulfillment_status.clone());
-        let financial = word(self.financial_status.clone(), Seen::Nothing);
+        let financial = upper(self.financial_status.clone());
+        let complete = self.is_complete();
         // The body does not tell work under way from work not begun; of an unpaid order that
         // decides the status.
         let may_be_under_way = fulfilment == Seen::Value("UNFULFILLED".into())
-            && self.cancelled_at == Some(None)
+            && self.cancelled_at == Seen::Nothing
             && !matches!(&financial, Seen::Value(word) if word != "PENDING");
         Some(Reading {
             order: self.id.order()?,
             number: owned(self.name.as_deref()),
             changed_at: self.updated_at,
             placed_at: self.processed_at,
-            cancelled: self.cancelled_at.as_ref().map(Option::is_some),
+            cancelled: told(&self.cancelled_at).then_some(self.cancelled_at != Seen::Nothing),
             cancel_reason: owned(self.cancel_reason.as_deref()).map(|reason| reason.to_ascii_uppercase()),
             financial,
             fulfilment,
@@ -218,7 +213,8 @@ impl Order {
             sums: self.sums(refunded),
             customer: self.customer(),
             shipping_address: self.shipping_address.as_ref().map_or(Seen::Absent, |a| Seen::Value(a.seen())),
-            notes: self.note.as_ref().map(|note| owned(note.as_deref()).into_iter().collect()),
+            notes: told(&self.note)
+                .then(|| self.note.clone().value().and_then(|note| owned(Some(&note))).into_iter().collect()),
             tags: self.tags.as_deref().map(split_tags),
             incomplete: !complete || may_be_under_way || refunded.is_none(),
             lines: self.line_items.as_ref().map(|lines| self.lines(lines)),

@@ -178,6 +178,62 @@ pub(super) const SUBSCRIBE: Query = Query {
     points: 10,
 };
 
+pub(super) const SHIP: Query = Query {
+    operation: "ship",
+    text: "mutation($fulfillment: FulfillmentInput!) { fulfillmentCreate(fulfillment: $fulfillment) { \
+           fulfillment { id status } userErrors { field message } } }",
+    points: 10,
+};
+
+pub(super) const NUMBERS: Query = Query {
+    operation: "ship",
+    text: "query($id: ID!) { order(id: $id) { fulfillments(first: 50) { status trackingInfo(first: 20) { number } } } }",
+    points: 3,
+};
+
+pub(super) const TRACK: Query = Query {
+    operation: "tracking",
+    text: "mutation($id: ID!, $tracking: FulfillmentTrackingInput!) { \
+           fulfillmentTrackingInfoUpdate(fulfillmentId: $id, trackingInfoInput: $tracking, notifyCustomer: false) { \
+           fulfillment { id status } userErrors { field message } } }",
+    points: 50,
+};
+
+macro_rules! cancel {
+    ($more:literal) => {
+        concat!(
+            "mutation($id: ID!, $reason: OrderCancelReason!, $restock: Boolean!, $note: String) { \
+             orderCancel(orderId: $id, reason: $reason, restock: $restock, notifyCustomer: false, staffNote: $note) { \
+             job { id done } ",
+            $more,
+            " orderCancelUserErrors { field message code } userErrors { field message } } }"
+        )
+    };
+}
+
+/// Without a method of refund nothing is refunded, which the merchant was told before.
+pub(super) const CANCEL: Query =
+    Query { operation: "cancel", text: cancel!("jobResult { id status }"), points: 10 };
+
+/// For versions before 2026-10.
+pub(super) const CANCEL_PLAIN: Query = Query { operation: "cancel", text: cancel!(""), points: 10 };
+
+pub(super) const CANCEL_STATE: Query =
+    Query { operation: "cancel", text: "query($id: ID!) { order(id: $id) { cancelledAt } }", points: 1 };
+
+pub(super) const CANCEL_JOB: Query = Query {
+    operation: "cancel",
+    text: "query($id: ID!, $job: ID!) { order(id: $id) { cancelledAt } job(id: $job) { done } }",
+    points: 2,
+};
+
+pub(super) const CANCEL_RESULT: Query = Query {
+    operation: "cancel",
+    text: "query($id: ID!, $job: ID!) { order(id: $id) { cancelledAt } \
+           node(id: $job) { ... on OrderCancelJobResult { status errors { code message } } } }",
+    points: 3,
+};
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -329,7 +385,7 @@ mod tests {
 
     #[test]
     fn a_full_batch_stays_below_the_limit_of_one_query() {
-        assert!(ORDERS.points * BATCH < 1000);
-        assert!((BATCH + 1) * ORDERS.points > 1000, "the batch could be larger");
+        const { assert!(ORDERS.points * BATCH < 1000) };
+        const { assert!(ORDERS.points * (BATCH + 1) > 1000, "the batch could be larger") };
     }
 }

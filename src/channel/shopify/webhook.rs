@@ -103,10 +103,10 @@ impl Gate {
         match delivery.topic.as_str() {
             "shop/redact" => Tiding::EraseAll,
             "customers/redact" => {
-                Tiding::Erase { orders: ids(&request.orders_to_redact), email: customer.email }
+                Tiding::Erase { orders: ids(request.orders_to_redact.as_ref()), email: customer.email }
             }
             _ => Tiding::DataRequest {
-                orders: ids(&request.orders_requested),
+                orders: ids(request.orders_requested.as_ref()),
                 email: customer.email,
                 reference: request.data_request.map(|data| data.id.as_str().to_owned()).unwrap_or_default(),
             },
@@ -251,6 +251,6 @@ struct DataRequest {
     id: Id,
 }
 
-fn ids(orders: &Option<Vec<Id>>) -> Vec<ChannelOrderId> {
-    orders.iter().flatten().filter_map(Id::order).collect()
+fn ids(orders: Option<&Vec<Id>>) -> Vec<ChannelOrderId> {
+    orders.into_iter().flatten().filter_map(Id::order).collect()
 }
