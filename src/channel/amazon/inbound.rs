@@ -1,8 +1,7 @@
 //! Reading: the list of changed orders, the sweep for refunds, and one order at a time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::api::{self, GET_ORDER, LIST_TRANSACTIONS, SEARCH_ORDERS, with_query};
@@ -25,8 +24,6 @@ const DAY: Duration = Duration::from_secs(86_400);
 const LAG: Duration = Duration::from_secs(120);
 /// How far back the API shows orders.
 const REACH: Duration = DAY.saturating_mul(730);
-/// Refunds that are remembered as told; beyond that they are told again.
-const TOLD_MAX: usize = 50_000;
 /// Pages of one order's ledger; more than that is not one order.
 const LEDGER_PAGES: usize = 25;
 
@@ -115,7 +112,9 @@ impl Amazon {
                 self.addresses_missing.store(missing, Ordering::Relaxed);
             }
             let reading = Reading { source: Source::Listing, read_at, refunds: &Refunds::Unseen };
-            tidings.push(Tiding::Seen(Box::new(map::observe(id, &order, reading))));
+            let mut seen = map::observe(id, &order, reading);
+            seen.incomplete &= !self.ledger_read.holds(&seen.order, seen.changed_at);
+            tidings.push(Tiding::Seen(Box::new(seen)));
         }
         tidings
     }
@@ -193,17 +192,21 @@ impl Amazon {
         order: &OrderDocument,
         read_at: Timestamp,
     ) -> Result<Observation, Failure> {
-        let (refunds, denied) = if order.is_pending() {
-            (Refunds::Unseen, false)
+        let mut denied = false;
+        let mut asked = true;
+        let refunds = if order.is_pending() {
+            Refunds::Unseen
         } else {
             match self.refunds_of(call, id).await {
-                Ok(refunds) => (refunds, false),
+                Ok(refunds) => refunds,
                 Err(failure) if failure.kind == FailureKind::Permission && !failure.stale_token => {
-                    (Refunds::Unseen, true)
+                    denied = true;
+                    Refunds::Unseen
                 }
                 // An action must not fail because the ledger is slow; known refunds stay.
                 Err(failure) if call.lane == Lane::Action && failure.kind.is_temporary() => {
-                    (Refunds::Unseen, false)
+                    asked = false;
+                    Refunds::Unseen
                 }
                 Err(failure) => return Err(failure),
             }
@@ -212,6 +215,9 @@ impl Amazon {
         let mut observation = map::observe(id.clone(), order, reading);
         if denied {
             observation.anomalies.push(no_refund_knowledge());
+        }
+        if asked {
+            self.ledger_read.note(id.clone(), observation.changed_at);
         }
         Ok(observation)
     }
@@ -271,54 +277,6 @@ fn unreadable(text: &str) -> Vec<Tiding> {
     tidings.extend(order.map(|order| Tiding::Hint { order, changed_at: None }));
     tidings
 }
-
-/// Which refunds of the overlap were already handed on, so that three days of refunds do not cause
-/// fetches with each poll.
-///
-/// What a sweep finds counts as told only when a later sweep begins further on: its window was then
-/// closed, with every hint on disk. A restart forgets, and tells once more.
-#[derive(Default)]
-pub(super) struct Told {
-    from: Option<Timestamp>,
-    /// Of the sweep under way.
-    open: BTreeMap<String, Timestamp>,
-    closed: BTreeMap<String, Timestamp>,
-}
-
-impl Told {
-    fn begin(&mut self, from: Timestamp) {
-        let open = std::mem::take(&mut self.open);
-        if self.from.is_some_and(|last| from > last) {
-            self.closed.extend(open);
-        }
-        self.closed.retain(|_, posted| *posted >= from);
-        self.from = Some(from);
-    }
-
-    /// The orders of refunds that were not told yet.
-    fn news(&mut self, transactions: &[Transaction]) -> BTreeSet<ChannelOrderId> {
-        let mut orders = BTreeSet::new();
-        for refund in transactions.iter().filter(|transaction| transaction.is_refund()) {
-            let Some(order) = refund.order() else { continue };
-            // One without an id cannot be told from the next one, so it is told each time.
-            if let Some(id) = refund.refund_id() {
-                let key =
-                    format!("{order} {id} {}", refund.transaction_status.as_deref().unwrap_or_default());
-                if self.closed.contains_key(&key) {
-                    continue;
-                }
-                if self.open.len() < TOLD_MAX {
-                    let posted = refund.posted_date.as_deref().and_then(Timestamp::parse);
-                    self.open.insert(key, posted.or(self.from).unwrap_or_default());
-                }
-            }
-            orders.insert(order);
-        }
-        orders
-    }
-}
-
-pub(super) type ToldRefunds = Mutex<Told>;
 
 #[cfg(test)]
 mod tests;

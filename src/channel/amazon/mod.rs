@@ -26,6 +26,7 @@ mod samples;
 mod setup;
 #[cfg(test)]
 mod stand;
+mod told;
 mod walk;
 
 use std::collections::BTreeSet;
@@ -41,9 +42,10 @@ use crate::model::{
 
 use api::Api;
 use auth::Credentials;
-use inbound::{STREAMS, ToldRefunds};
+use inbound::STREAMS;
 use outbound::Confirmed;
 use region::Region;
+use told::{LedgerRead, Told};
 
 pub use setup::KIND;
 
@@ -57,7 +59,8 @@ struct Amazon {
     seller_id: String,
     credentials: Credentials,
     api: Api,
-    told: ToldRefunds,
+    told: Mutex<Told>,
+    ledger_read: LedgerRead,
     /// The last order that is to be sent came without an address.
     addresses_missing: AtomicBool,
     confirmed: Confirmed,

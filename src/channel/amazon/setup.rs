@@ -7,9 +7,9 @@ use std::time::Duration;
 use super::Amazon;
 use super::api::{self, Api};
 use super::auth::Credentials;
-use super::inbound::ToldRefunds;
 use super::outbound::Confirmed;
 use super::region::{REGION_NAMES, Region, TOKEN_HOST};
+use super::told::LedgerRead;
 use crate::channel::{Channel, Env, Key, KeyFault, Kind, Method, Retention, Settings, Shape};
 use crate::model::Secret;
 use crate::net::Wire;
@@ -94,7 +94,8 @@ pub(super) fn assemble(settings: &Settings, env: &Env) -> Result<Amazon, Vec<Key
         marketplaces,
         seller_id: settings.text("seller_id").to_owned(),
         credentials,
-        told: ToldRefunds::default(),
+        told: Mutex::default(),
+        ledger_read: LedgerRead::default(),
         addresses_missing: AtomicBool::new(false),
         confirmed: Confirmed::default(),
         feeds: Mutex::default(),

@@ -251,3 +251,29 @@ async fn the_probe_finds_what_is_not_in_order() {
     );
     assert!(findings.iter().filter(|f| !f.ok).all(|f| f.cure.is_some()));
 }
+
+#[tokio::test]
+async fn a_shipped_order_is_fetched_once_for_each_of_its_changes() {
+    let listed = |changed: &str| {
+        let mut order = order("SHIPPED");
+        order["lastUpdatedTime"] = json!(changed);
+        says(200, &json!({"orders": [order]}))
+    };
+    let stand = Stand::open(vec![
+        listed("2026-11-21T10:00:00Z"),
+        says(200, &json!({"order": order("SHIPPED")})),
+        ledger(&[], None),
+        listed("2026-11-21T10:00:00Z"),
+        listed("2026-11-21T10:00:01Z"),
+    ])
+    .await;
+    let channel = amazon(&stand.origin);
+    let incomplete = async || {
+        let page = list(&channel, request("orders", None)).await.expect("page");
+        matches!(page.tidings.as_slice(), [Tiding::Seen(seen)] if seen.incomplete)
+    };
+    assert!(incomplete().await, "its ledger was not read yet");
+    fetch(&channel, Lane::Poll).await.expect("order");
+    assert!(!incomplete().await, "listed again by the overlap");
+    assert!(incomplete().await, "it changed");
+}
