@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::kit::Kit;
+use super::mercadolibre::MercadoLibre;
 use super::shopify::Shopify;
 use super::stand::Stand;
 
@@ -15,7 +16,8 @@ pub struct Kind {
 }
 
 /// In the order in which `fenicia demo` shows them.
-pub const KINDS: &[Kind] = &[Kind { name: "shopify", open: Shopify::open }];
+pub const KINDS: &[Kind] =
+    &[Kind { name: "shopify", open: Shopify::open }, Kind { name: "mercadolibre", open: MercadoLibre::open }];
 
 /// The stand of a kind with its default settings. `None`: the sandbox does not play it.
 pub fn open(name: &str, kit: Kit) -> Option<Arc<dyn Stand>> {

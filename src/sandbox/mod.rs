@@ -38,6 +38,7 @@ mod gate;
 mod kinds;
 mod kit;
 mod log;
+pub mod mercadolibre;
 mod message;
 mod names;
 mod server;
