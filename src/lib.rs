@@ -2,6 +2,7 @@
 //! machine. The map of the crate is in ARCHITECTURE.md.
 
 pub mod actors;
+pub mod app;
 pub mod channel;
 pub mod cli;
 pub mod clock;
@@ -13,5 +14,6 @@ pub mod random;
 pub mod sandbox;
 pub mod store;
 pub mod sync;
+pub mod systemd;
 pub mod telemetry;
 pub mod web;

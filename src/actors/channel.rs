@@ -19,9 +19,7 @@ use super::connection::Connection;
 use super::order::{self, OrderSync};
 use super::poll::{self, Poll};
 use super::upkeep::{self, Duties, Upkeep};
-use crate::model::{
-    ActionId, Anomaly, ChannelOrderId, Failure, FailureKind, Lane, SyncId, Tiding, Timestamp,
-};
+use crate::model::{ActionId, Anomaly, ChannelOrderId, Failure, FailureKind, Lane, Tiding, Timestamp};
 use crate::store::{Claim, InboxItem, StoreError, SyncOutcome};
 use crate::sync::{Retry, retry};
 
@@ -64,7 +62,7 @@ enum Child {
     Order { claim: Claim, committed: Arc<AtomicBool>, begun: Timestamp },
     Action(ActionId),
     Poll,
-    Bulk(SyncId),
+    Bulk,
     Upkeep,
 }
 
@@ -262,13 +260,13 @@ async fn claim_actions(myself: &ActorRef<Message>, state: &mut State) -> Result<
 
 async fn resume_bulk(myself: &ActorRef<Message>, state: &mut State) -> Result<(), StoreError> {
     let Some(sync) = state.shared.store.listing_bulk(&state.connection.id)? else { return Ok(()) };
-    if state.children.values().any(|child| matches!(child, Child::Bulk(_))) {
+    if state.children.values().any(|child| matches!(child, Child::Bulk)) {
         return Ok(());
     }
     let settings =
         bulk::Settings { shared: Arc::clone(&state.shared), connection: Arc::clone(&state.connection), sync };
     let spawned = Actor::spawn_linked(None, Bulk, settings, myself.get_cell()).await;
-    adopt(state, spawned.map(|(child, _)| child.get_cell()), Child::Bulk(sync));
+    adopt(state, spawned.map(|(child, _)| child.get_cell()), Child::Bulk);
     Ok(())
 }
 
@@ -396,7 +394,7 @@ async fn ended(state: &mut State, cell: &ActorCell, error: Option<String>) {
         Child::Order { .. } => "order",
         Child::Action(_) => "action",
         Child::Poll => "poll",
-        Child::Bulk(_) => "bulk",
+        Child::Bulk => "bulk",
         Child::Upkeep => "upkeep",
     };
     if let Some(error) = &error {
@@ -428,7 +426,7 @@ async fn ended(state: &mut State, cell: &ActorCell, error: Option<String>) {
                 tracing::error!(channel = %state.connection.id, %error, "a failed poll was not noted");
             }
         }
-        Child::Action(_) | Child::Poll | Child::Bulk(_) | Child::Upkeep => {}
+        Child::Action(_) | Child::Poll | Child::Bulk | Child::Upkeep => {}
     }
     tell_drained(state);
 }

@@ -7,8 +7,10 @@ use clap::{Args, ValueEnum};
 
 use super::Done;
 use super::screen::Screen;
-use super::trouble::Trouble;
+use super::trouble::{Exit, Trouble};
+use crate::app::{self, DemoOptions, RunOptions, SandboxOptions};
 use crate::config::parse_span;
+use crate::telemetry::{Format, Metrics, install_log};
 
 #[derive(Debug, Args)]
 pub(super) struct Run {
@@ -20,11 +22,23 @@ pub(super) struct Run {
     pub log_format: Option<LogFormat>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum LogFormat {
+    /// The journal's fields when stderr leads there, else text.
+    #[default]
+    Auto,
     Text,
     Json,
-    Journal,
+}
+
+impl From<LogFormat> for Format {
+    fn from(format: LogFormat) -> Self {
+        match format {
+            LogFormat::Auto => Self::Auto,
+            LogFormat::Text => Self::Text,
+            LogFormat::Json => Self::Json,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -48,6 +62,12 @@ pub(super) struct Sandbox {
     /// The first port; each marketplace takes the next one [default: free ports]
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub port: u16,
+    /// How many orders the shoppers place
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(0..=6_000))]
+    pub orders_per_minute: u32,
+    /// Stop by itself after this span, such as 30s
+    #[arg(long = "for", value_name = "SPAN", value_parser = span)]
+    pub span: Option<Duration>,
 }
 
 #[derive(Debug, Args)]
@@ -98,20 +118,70 @@ fn not_built(what: &str) -> Trouble {
 
 impl Run {
     pub(super) fn run(self, _screen: &mut Screen) -> Done {
-        Err(not_built("run"))
+        let metrics = instruments(self.log_format.unwrap_or_default().into())?;
+        let options = RunOptions { config: self.config };
+        serve(app::run(options, metrics))?.map_err(|error| {
+            let exit = match error.exit_code() {
+                2 => Exit::Config,
+                70 => Exit::Restart,
+                _ => Exit::Failed,
+            };
+            Trouble::new(exit, "fenicia does not run", error, "Correct that and start it again.")
+        })
     }
 }
 
 impl Demo {
-    pub(super) fn run(self, _screen: &mut Screen) -> Done {
-        Err(not_built("demo"))
+    pub(super) fn run(self, screen: &mut Screen) -> Done {
+        let metrics = instruments(Format::Auto)?;
+        let options = DemoOptions {
+            orders_per_minute: f64::from(self.orders_per_minute),
+            data: self.data,
+            stop_after: self.span,
+        };
+        serve(app::demo(options, metrics, screen.out()))?.map_err(|error| {
+            Trouble::failed("the demo does not run", error, "Correct that and start it again.")
+        })
     }
 }
 
 impl Sandbox {
-    pub(super) fn run(self, _screen: &mut Screen) -> Done {
-        Err(not_built("sandbox"))
+    pub(super) fn run(self, screen: &mut Screen) -> Done {
+        let options = SandboxOptions {
+            channels: self.channels,
+            port: (self.port != 0).then_some(self.port),
+            orders_per_minute: f64::from(self.orders_per_minute),
+            stop_after: self.span,
+        };
+        serve(app::sandbox(options, screen.out()))?.map_err(|error| {
+            Trouble::failed("the sandbox does not run", error, "Correct that and start it again.")
+        })
     }
+}
+
+/// The log and the metrics of a process that runs a daemon.
+fn instruments(format: Format) -> Result<Metrics, Trouble> {
+    install_log(format)
+        .map_err(|error| Trouble::failed("the log cannot be set up", error, "Correct FENICIA_LOG."))?;
+    Metrics::install().map_err(|error| {
+        Trouble::failed("the metrics cannot be set up", error, "Run one daemon per process.")
+    })
+}
+
+/// A runtime of the size that a daemon needs: its store has a thread of its own.
+fn serve<T>(work: impl Future<Output = T>) -> Result<T, Trouble> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .worker_threads(std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 4))
+        .max_blocking_threads(32)
+        .thread_name("fenicia")
+        .build()
+        .map_err(|error| {
+            Trouble::failed("cannot start", error, "Free some memory or file descriptors and try again.")
+        })?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    Ok(done)
 }
 
 impl Restore {

@@ -16,6 +16,8 @@ pub(super) enum Exit {
     Config = 2,
     Unreachable = 3,
     NotFound = 4,
+    /// A fresh start is the cure.
+    Restart = 70,
 }
 
 impl From<Exit> for ExitCode {
