@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::amazon::Amazon;
 use super::kit::Kit;
 use super::mercadolibre::MercadoLibre;
 use super::shopify::Shopify;
@@ -16,8 +17,11 @@ pub struct Kind {
 }
 
 /// In the order in which `fenicia demo` shows them.
-pub const KINDS: &[Kind] =
-    &[Kind { name: "shopify", open: Shopify::open }, Kind { name: "mercadolibre", open: MercadoLibre::open }];
+pub const KINDS: &[Kind] = &[
+    Kind { name: "shopify", open: Shopify::open },
+    Kind { name: "amazon", open: Amazon::open },
+    Kind { name: "mercadolibre", open: MercadoLibre::open },
+];
 
 /// The stand of a kind with its default settings. `None`: the sandbox does not play it.
 pub fn open(name: &str, kit: Kit) -> Option<Arc<dyn Stand>> {

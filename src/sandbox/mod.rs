@@ -27,6 +27,7 @@
 //! # None }
 //! ```
 
+pub mod amazon;
 mod book;
 mod bucket;
 #[cfg(test)]
@@ -62,3 +63,6 @@ pub use shoppers::{Shoppers, stir, visit};
 pub use stand::{Deed, Refused, Stand, Truth, Wish, WishLine};
 pub use violations::{Violation, Violations};
 pub use webhooks::{Courier, DeliveryRecord, DeliveryState, Manner, Parcel, Try};
+
+#[cfg(test)]
+mod tests;

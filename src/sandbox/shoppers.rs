@@ -47,9 +47,17 @@ pub fn visit(stand: &dyn Stand, random: &Random) -> Option<String> {
         paid: Some(random.below(6) != 0),
         note: (random.below(8) == 0).then(|| "Please ring twice.".to_owned()),
         tags: if random.below(8) == 0 { vec!["gift".to_owned()] } else { Vec::new() },
+        flavour: special(stand, random),
         ..Wish::default()
     };
     stand.place(&wish).ok()
+}
+
+/// Every fifth order is of a special sort.
+fn special(stand: &dyn Stand, random: &Random) -> Option<String> {
+    let flavours = stand.flavours();
+    let rare = !flavours.is_empty() && random.below(5) == 0;
+    rare.then(|| flavours[index(random, flavours.len())].to_owned())
 }
 
 /// Something happens to one of the last fifty orders; what cannot happen to it does not.

@@ -44,6 +44,11 @@ pub trait Stand: Send + Sync + 'static {
 
     // ---- shoppers, carriers and the merchant's other tools ---------------------------------
 
+    /// The special sorts of orders that `Wish::flavour` may name.
+    fn flavours(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// A shopper places an order; answers the marketplace's order id.
     fn place(&self, wish: &Wish) -> Result<String, Refused>;
 

@@ -103,8 +103,8 @@ fn admit(state: &mut State, options: &Options, kit: &Kit, request: &Request) -> 
         return Err(too_many(until.since(kit.now()).as_secs() + 1));
     }
     let token = request.header("x-shopify-access-token").unwrap_or_default();
-    let fixed = options.access_token.as_deref().is_some_and(|own| own == token);
-    if !(fixed && state.access.installed) && !state.access.accepts(token, kit.now()) {
+    let fixed = options.access_token.as_deref().is_some_and(|own| own == token) && state.access.installed;
+    if !fixed && !state.access.accepts(token, kit.now()) {
         if token.is_empty() {
             kit.breach(request, "missing_header", "no X-Shopify-Access-Token");
         }

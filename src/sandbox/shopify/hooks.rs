@@ -163,7 +163,7 @@ fn forge(parcel: &mut Parcel) {
     for (name, value) in &mut parcel.headers {
         match name.as_str() {
             "x-shopify-hmac-sha256" => value.clone_from(&signature),
-            "x-shopify-webhook-id" => value.insert_str(0, "f"),
+            "x-shopify-webhook-id" => value.insert(0, 'f'),
             _ => {}
         }
     }

@@ -199,6 +199,10 @@ impl Stand for Shopify {
         )
     }
 
+    fn flavours(&self) -> &'static [&'static str] {
+        &world::FLAVOUR_WORDS
+    }
+
     fn place(&self, wish: &Wish) -> Result<String, Refused> {
         let mut state = self.state();
         let id = state.world.place(wish, &self.kit.random, self.kit.now())?;
@@ -236,7 +240,7 @@ impl Stand for Shopify {
             }
             "shop/redact" => {}
             "app/uninstalled" => {
-                body = json!({ "id": 71_000_000_001_u64, "domain": SHOP, "name": "Sandbox shop" })
+                body = json!({ "id": 71_000_000_001_u64, "domain": SHOP, "name": "Sandbox shop" });
             }
             _ => return Err(Refused::new(format!("the shop sends no notice called {topic}"))),
         }

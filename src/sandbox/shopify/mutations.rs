@@ -220,7 +220,7 @@ impl Api<'_> {
     fn order_update(&mut self, arguments: &Arguments) -> Result<Value, GraphError> {
         let input = arguments.get("input").cloned().unwrap_or_default();
         let id = read_id("Order", input.get("id").and_then(Value::as_str))?;
-        if self.world.order(id).filter(|order| self.sees(order)).is_none() {
+        if !self.world.order(id).is_some_and(|order| self.sees(order)) {
             let error = UserError::new(&["id"], "Order does not exist");
             return Ok(json!({ "order": null, "userErrors": error.list() }));
         }
@@ -233,10 +233,9 @@ impl Api<'_> {
                 let tags = tags.iter().filter_map(Value::as_str).map(str::to_owned);
                 order.tags = sorted_tags(tags.collect());
             }
-            if let (Some(address), Some(given)) = (&mut order.address, input.get("shippingAddress")) {
-                if let Some(line1) = given.get("address1").and_then(Value::as_str) {
-                    line1.clone_into(&mut address.line1);
-                }
+            let line1 = input.pointer("/shippingAddress/address1").and_then(Value::as_str);
+            if let (Some(address), Some(line1)) = (&mut order.address, line1) {
+                line1.clone_into(&mut address.line1);
             }
         });
         self.kit.effect("orderUpdate", Some(&id.to_string()), input);
@@ -249,7 +248,7 @@ impl Api<'_> {
         let given = arguments.get("tags").and_then(Value::as_array).cloned().unwrap_or_default();
         let given: Vec<String> =
             given.iter().filter_map(Value::as_str).map(|tag| tag.trim().to_owned()).collect();
-        if self.world.order(id).filter(|order| self.sees(order)).is_none() {
+        if !self.world.order(id).is_some_and(|order| self.sees(order)) {
             let error = UserError::new(&["id"], "Order does not exist");
             return Ok(json!({ "node": null, "userErrors": error.list() }));
         }

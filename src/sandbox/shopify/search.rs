@@ -73,14 +73,11 @@ impl Filter {
         self.terms
             .iter()
             .filter_map(|term| match term {
-                Term::Time { field: TimeField::Updated, comparison, at }
-                    if matches!(
-                        comparison,
-                        Comparison::More | Comparison::MoreOrEqual | Comparison::Equal
-                    ) =>
-                {
-                    Some(*at)
-                }
+                Term::Time {
+                    field: TimeField::Updated,
+                    comparison: Comparison::More | Comparison::MoreOrEqual | Comparison::Equal,
+                    at,
+                } => Some(*at),
                 _ => None,
             })
             .max()
@@ -181,16 +178,13 @@ fn terms(text: &str) -> Vec<(String, String, bool)> {
         };
         let sign_end = after.find(|c| !matches!(c, '<' | '>' | '=')).unwrap_or(after.len());
         let (sign, after) = after.split_at(sign_end);
-        let (value, quoted, after) = match after.chars().next() {
-            Some(quote @ ('\'' | '"')) => {
-                let inner = &after[1..];
-                let end = inner.find(quote).unwrap_or(inner.len());
-                (&inner[..end], true, inner.get(end + 1..).unwrap_or_default())
-            }
-            _ => {
-                let end = after.find(' ').unwrap_or(after.len());
-                (&after[..end], false, &after[end..])
-            }
+        let (value, quoted, after) = if let Some(quote @ ('\'' | '"')) = after.chars().next() {
+            let inner = &after[1..];
+            let end = inner.find(quote).unwrap_or(inner.len());
+            (&inner[..end], true, inner.get(end + 1..).unwrap_or_default())
+        } else {
+            let end = after.find(' ').unwrap_or(after.len());
+            (&after[..end], false, &after[end..])
         };
         found.push((field.to_owned(), format!("{sign}{value}"), quoted));
         rest = after.trim_start();

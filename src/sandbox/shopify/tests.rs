@@ -19,11 +19,12 @@ fn shop() -> Shopify {
     shop_with(Options { access_token: Some("shpat_fixed".to_owned()), ..Options::default() })
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "tests read better without borrows")]
 fn ask(shop: &Shopify, query: &str, variables: Value) -> Value {
-    ask_version(shop, "2026-10", query, variables)
+    ask_version(shop, "2026-10", query, &variables)
 }
 
-fn ask_version(shop: &Shopify, version: &str, query: &str, variables: Value) -> Value {
+fn ask_version(shop: &Shopify, version: &str, query: &str, variables: &Value) -> Value {
     let request = Request::new("POST", &format!("/admin/api/{version}/graphql.json"))
         .with_header("x-shopify-access-token", "shpat_fixed")
         .with_header("user-agent", "test")
@@ -358,7 +359,7 @@ async fn a_cancellation_takes_its_time_and_refuses_like_on_record() {
         (truth.status, truth.payment_status, truth.total.as_deref()),
         ("cancelled", "refunded", Some("30.00"))
     );
-    let older = ask_version(&shop, "2026-07", cancel, json!({ "id": gid_of(&id) }));
+    let older = ask_version(&shop, "2026-07", cancel, &json!({ "id": gid_of(&id) }));
     assert_eq!(older["errors"][0]["message"], "Field 'jobResult' doesn't exist on type 'OrderCancelPayload'");
 }
 

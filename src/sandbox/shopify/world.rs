@@ -688,13 +688,25 @@ const FLAVOURS: [(&str, Flavour); 12] = [
     ("no_customer", Flavour::NoCustomer),
 ];
 
+/// The words of `FLAVOURS`.
+pub(super) const FLAVOUR_WORDS: [&str; 12] = {
+    let mut words = [""; 12];
+    let mut at = 0;
+    while at < words.len() {
+        words[at] = FLAVOURS[at].0;
+        at += 1;
+    }
+    words
+};
+
 impl Flavour {
     fn read(word: Option<&str>) -> Result<Self, Refused> {
         let Some(word) = word else { return Ok(Self::Plain) };
-        FLAVOURS.iter().find(|(name, _)| *name == word).map(|(_, flavour)| *flavour).ok_or_else(|| {
-            let known: Vec<&str> = FLAVOURS.iter().map(|(name, _)| *name).collect();
-            Refused::new(format!("no flavour {word}; there are {}", known.join(", ")))
-        })
+        FLAVOURS
+            .iter()
+            .find(|(name, _)| *name == word)
+            .map(|(_, flavour)| *flavour)
+            .ok_or_else(|| Refused::new(format!("no flavour {word}; there are {}", FLAVOUR_WORDS.join(", "))))
     }
 
     fn payment(self, paid: bool) -> Payment {

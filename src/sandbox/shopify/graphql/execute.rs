@@ -74,7 +74,7 @@ impl Run<'_> {
             };
             self.path.push(key.clone().into());
             let arguments = self.arguments(definition, field);
-            let resolved = match self.refuse_page(definition, &arguments) {
+            let resolved = match refuse_page(definition, &arguments) {
                 Some(refusal) => Err(refusal),
                 None if mutation => self.resolver.mutate(name, &arguments).map(Resolved::Json),
                 None => self.resolver.query(name, &arguments),
@@ -146,27 +146,6 @@ impl Run<'_> {
             }
         }
         arguments
-    }
-
-    fn refuse_page(&self, definition: &FieldDef, arguments: &Map<String, Value>) -> Option<GraphError> {
-        if !base_name(&definition.ty).ends_with("Connection") {
-            return None;
-        }
-        let size = |name: &str| arguments.get(name).and_then(Value::as_i64);
-        let (first, last) = (size("first"), size("last"));
-        let message = match (first, last) {
-            (None, None) => "you must provide one of first or last",
-            (Some(_), Some(_)) => "providing both first and last is not supported",
-            (Some(first), _) if first < 0 => "first cannot be negative",
-            (Some(first), _) if u64::try_from(first).is_ok_and(|first| first > PAGE_MAX) => {
-                "first cannot exceed 250"
-            }
-            (_, Some(last)) if u64::try_from(last).map_or(true, |last| last > PAGE_MAX) => {
-                "last cannot exceed 250"
-            }
-            _ => return None,
-        };
-        Some(GraphError::code(message, "BAD_REQUEST"))
     }
 
     fn value(
@@ -244,7 +223,7 @@ impl Run<'_> {
             let error = GraphError::code(why, "ACCESS_DENIED");
             return self.failed(error, field.name.pos, &definition.ty);
         }
-        if let Some(refusal) = self.refuse_page(definition, &arguments) {
+        if let Some(refusal) = refuse_page(definition, &arguments) {
             return self.failed(refusal, field.name.pos, &definition.ty);
         }
         let inner = value.get(name).unwrap_or(&Value::Null);
@@ -287,6 +266,28 @@ impl Run<'_> {
         }
         Ok(Value::Array(rows))
     }
+}
+
+/// A connection is asked for in pages, of no more than so many rows.
+fn refuse_page(definition: &FieldDef, arguments: &Map<String, Value>) -> Option<GraphError> {
+    if !base_name(&definition.ty).ends_with("Connection") {
+        return None;
+    }
+    let size = |name: &str| arguments.get(name).and_then(Value::as_i64);
+    let (first, last) = (size("first"), size("last"));
+    let message = match (first, last) {
+        (None, None) => "you must provide one of first or last",
+        (Some(_), Some(_)) => "providing both first and last is not supported",
+        (Some(first), _) if first < 0 => "first cannot be negative",
+        (Some(first), _) if u64::try_from(first).is_ok_and(|first| first > PAGE_MAX) => {
+            "first cannot exceed 250"
+        }
+        (_, Some(last)) if u64::try_from(last).map_or(true, |last| last > PAGE_MAX) => {
+            "last cannot exceed 250"
+        }
+        _ => return None,
+    };
+    Some(GraphError::code(message, "BAD_REQUEST"))
 }
 
 /// Selecting a field twice merges its parts.

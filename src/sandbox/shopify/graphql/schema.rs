@@ -150,7 +150,9 @@ impl Schema {
                 None => missing.push(format!("{ty}.{name}")),
                 Some(Value::Null) if !field.ty.nullable => missing.push(format!("{ty}.{name} is null")),
                 Some(Value::Array(rows)) => {
-                    rows.iter().for_each(|row| self.find_missing(base, row, depth + 1, missing))
+                    for row in rows {
+                        self.find_missing(base, row, depth + 1, missing);
+                    }
                 }
                 Some(Value::Object(_)) => self.find_missing(base, &shown[name], depth + 1, missing),
                 Some(_) => {}
