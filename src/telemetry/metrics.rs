@@ -87,6 +87,10 @@ instruments! {
         "fenicia_channel_up", "1 while the channel is connected, else 0.", &[];
     channel_last_success(channel) -> gauge Gauge
         "fenicia_channel_last_success_timestamp_seconds", "Time of the channel's last successful sync.", &[];
+    channel_token_expiry(channel) -> gauge Gauge
+        "fenicia_channel_token_expiry_seconds", "Until the channel's tokens expire for good.", &[];
+    anomalies(channel, class) -> counter Counter
+        "fenicia_anomalies_total", "Oddities in what a marketplace sent, by class.", &[];
     store_commit() -> histogram Histogram
         "fenicia_store_commit_seconds", "Time that one commit took.", COMMIT;
     store_commit_records() -> histogram Histogram
@@ -186,6 +190,8 @@ mod tests {
             actions("tienda", "ship", "done").increment(1);
             channel_up("tienda").set(1.0);
             channel_last_success("tienda").set(1_764_000_000.0);
+            channel_token_expiry("tienda").set(86_400.0);
+            anomalies("tienda", "clock").increment(1);
             store_commit().record(0.000_4);
             store_commit_records().record(12.0);
             store_bytes().set(1_048_576.0);

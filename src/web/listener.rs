@@ -48,7 +48,9 @@ impl Default for Limits {
     }
 }
 
-/// Largest buffer for headers, and for what of a body is read at once.
+/// Headers of one request.
+const HEADERS_BYTES: usize = 32 << 10;
+/// Largest buffer of a connection.
 const BUFFER_BYTES: usize = 64 << 10;
 /// A body up to this size is not counted against the sum of uploads.
 const SMALL_BODY: usize = 64 << 10;
@@ -243,6 +245,7 @@ async fn converse<A: Answers>(
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(house.limits.header_timeout)
+        .max_header_size(HEADERS_BYTES)
         .max_buf_size(BUFFER_BYTES);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let mut stop = house.stop.clone();
@@ -260,5 +263,182 @@ async fn converse<A: Answers>(
         }
         connection.as_mut().graceful_shutdown();
         leaving = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::sync::Notify;
+    use tokio::task::JoinHandle;
+
+    use super::*;
+    use crate::web::reply;
+
+    /// Answers the length of what was sent; `/slow` waits until it is let go.
+    struct Echo {
+        reached: Notify,
+        go_on: Notify,
+    }
+
+    impl Answers for Echo {
+        async fn answer(self: Arc<Self>, arrival: Arrival) -> Reply {
+            let path = arrival.head.uri.path().to_owned();
+            let body = match arrival.upload.read(1 << 20).await {
+                Ok(body) => body,
+                Err(UploadError::TooLarge) => return reply::bare(hyper::StatusCode::PAYLOAD_TOO_LARGE),
+                Err(UploadError::TimedOut) => return reply::bare(hyper::StatusCode::REQUEST_TIMEOUT),
+                Err(UploadError::Broken) => return reply::bare(hyper::StatusCode::BAD_REQUEST),
+            };
+            if path == "/slow" {
+                self.reached.notify_one();
+                self.go_on.notified().await;
+            }
+            reply::ok(&body.len())
+        }
+    }
+
+    struct Rig {
+        address: SocketAddr,
+        echo: Arc<Echo>,
+        stop: watch::Sender<bool>,
+        served: JoinHandle<()>,
+    }
+
+    async fn rig(limits: Limits) -> Rig {
+        let listener = Listener::bind("127.0.0.1:0".parse().expect("an address")).await.expect("bound");
+        let address = listener.address();
+        let echo = Arc::new(Echo { reached: Notify::new(), go_on: Notify::new() });
+        let stop = watch::Sender::new(false);
+        let served = tokio::spawn(listener.serve(echo.clone(), limits, stop.subscribe()));
+        Rig { address, echo, stop, served }
+    }
+
+    impl Rig {
+        async fn connect(&self) -> TcpStream {
+            TcpStream::connect(self.address).await.expect("connected")
+        }
+
+        /// Sends this and reads until the connection ends.
+        async fn exchange(&self, request: &str) -> String {
+            let mut stream = self.connect().await;
+            stream.write_all(request.as_bytes()).await.expect("sent");
+            rest(&mut stream).await
+        }
+    }
+
+    async fn rest(stream: &mut TcpStream) -> String {
+        let mut answer = Vec::new();
+        // A connection that is cut may end in a reset; what came before counts.
+        let _ = stream.read_to_end(&mut answer).await;
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    fn post(path: &str, body: &str) -> String {
+        let length = body.len();
+        format!(
+            "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+        )
+    }
+
+    #[tokio::test]
+    async fn a_body_arrives_whole() {
+        let rig = rig(Limits::default()).await;
+        let answer = rig.exchange(&post("/", "hello")).await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        assert!(answer.ends_with("\r\n\r\n5"), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn an_announced_giant_is_refused_unread() {
+        let rig = rig(Limits::default()).await;
+        let request = "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 10737418240\r\n\r\n";
+        assert!(rig.exchange(request).await.starts_with("HTTP/1.1 413 "));
+    }
+
+    #[tokio::test]
+    async fn an_unannounced_giant_is_refused_at_the_cap() {
+        let rig = rig(Limits::default()).await;
+        let mut stream = rig.connect().await;
+        let head = "POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n";
+        stream.write_all(head.as_bytes()).await.expect("sent");
+        let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
+        for _ in 0..17 {
+            // The refusal may come, and the connection end, before all is sent.
+            if stream.write_all(chunk.as_bytes()).await.is_err() {
+                break;
+            }
+        }
+        let answer = rest(&mut stream).await;
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn endless_headers_are_refused() {
+        let rig = rig(Limits::default()).await;
+        let request = format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "y".repeat(80 << 10));
+        let answer = rig.exchange(&request).await;
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431 "), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn headers_and_bodies_that_do_not_come_are_not_waited_for() {
+        let short = Duration::from_millis(50);
+        let rig = rig(Limits { header_timeout: short, body_timeout: short, ..Limits::default() }).await;
+        let mut silent = rig.connect().await;
+        assert_eq!(rest(&mut silent).await, "");
+        let answer = rig.exchange("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\nhe").await;
+        assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn connections_that_say_nothing_make_room_for_those_that_do() {
+        let rig = rig(Limits { connections: 4, ..Limits::default() }).await;
+        let mut silent = Vec::new();
+        for _ in 0..16 {
+            silent.push(rig.connect().await);
+        }
+        let answer = rig.exchange(&post("/", "hello")).await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        assert_eq!(rest(&mut silent[0]).await, "", "the first one was let go");
+    }
+
+    #[tokio::test]
+    async fn a_request_that_is_being_served_keeps_its_place() {
+        let rig = rig(Limits { connections: 1, ..Limits::default() }).await;
+        let mut slow = rig.connect().await;
+        slow.write_all(post("/slow", "").as_bytes()).await.expect("sent");
+        rig.echo.reached.notified().await;
+        let mut next = rig.connect().await;
+        next.write_all(post("/", "hello").as_bytes()).await.expect("sent");
+        rig.echo.go_on.notify_one();
+        assert!(rest(&mut slow).await.starts_with("HTTP/1.1 200 "));
+        assert!(rest(&mut next).await.starts_with("HTTP/1.1 200 "));
+    }
+
+    #[tokio::test]
+    async fn open_requests_end_before_the_listener_does() {
+        let rig = rig(Limits::default()).await;
+        let mut slow = rig.connect().await;
+        slow.write_all(post("/slow", "").as_bytes()).await.expect("sent");
+        let mut idle = rig.connect().await;
+        rig.echo.reached.notified().await;
+        rig.stop.send_replace(true);
+        assert_eq!(rest(&mut idle).await, "", "an idle connection ends at once");
+        rig.echo.go_on.notify_one();
+        assert!(rest(&mut slow).await.starts_with("HTTP/1.1 200 "));
+        rig.served.await.expect("ended");
+        assert!(TcpStream::connect(rig.address).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_request_that_does_not_end_is_cut_off() {
+        let rig = rig(Limits { drain: Duration::from_millis(50), ..Limits::default() }).await;
+        let mut slow = rig.connect().await;
+        slow.write_all(post("/slow", "").as_bytes()).await.expect("sent");
+        rig.echo.reached.notified().await;
+        rig.stop.send_replace(true);
+        rig.served.await.expect("ended");
+        assert_eq!(rest(&mut slow).await, "");
     }
 }

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use tokio::sync::{Semaphore, watch};
 
 use super::auth::{Keys, Sessions};
-use super::consent::Consents;
 use super::live::Live;
 use super::problem::{Code, Problem};
+use super::server::Addresses;
 use crate::actors::{Connection, Handle};
 use crate::clock::Clock;
-use crate::config::Cidr;
+use crate::config::{Cidr, Config};
 use crate::model::{ChannelId, Timestamp};
 use crate::random::Random;
 use crate::store::{Store, StoreError};
@@ -27,6 +27,24 @@ pub struct Options {
     pub admin: AdminOptions,
     /// Where a backup is made before it is sent.
     pub data_dir: PathBuf,
+}
+
+impl Options {
+    /// What the config asks for, once the addresses are bound.
+    pub fn of(config: &Config, addresses: Addresses) -> Self {
+        let bound = || format!("http://{}", addresses.webhooks);
+        Self {
+            webhooks: WebhooksOptions {
+                origin: config.webhooks.public_url.clone().unwrap_or_else(bound),
+                max_body: config.webhooks.max_body,
+            },
+            admin: AdminOptions {
+                public_url: config.admin.public_url.clone(),
+                trusted_proxies: config.admin.trusted_proxies.clone(),
+            },
+            data_dir: config.store.path.clone(),
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -56,7 +74,6 @@ pub struct Api {
     pub sessions: Option<Box<dyn Sessions>>,
     pub(super) keys: Keys,
     pub(super) live: Live,
-    pub(super) consents: Consents,
     pub(super) waiting: Semaphore,
     pub(super) backups: Arc<Semaphore>,
     pub(super) stop: watch::Sender<bool>,
@@ -81,7 +98,6 @@ impl Api {
             sessions: None,
             keys: Keys::default(),
             live: Live::new(),
-            consents: Consents::default(),
             waiting: Semaphore::new(WAITING_MAX),
             backups: Arc::new(Semaphore::new(1)),
             stop: watch::Sender::new(false),
@@ -139,10 +155,5 @@ impl Api {
         for connection in self.handle.channels() {
             self.handle.nudge(&connection.id);
         }
-    }
-
-    /// Where a marketplace sends a browser back to after a consent.
-    pub(super) fn callback(&self, channel: &ChannelId) -> String {
-        format!("{}/oauth/{channel}/callback", self.options.webhooks.origin)
     }
 }

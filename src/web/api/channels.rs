@@ -209,7 +209,12 @@ pub async fn test(api: &Arc<Api>, call: &Call) -> Answer {
         }),
         Err(failure) => {
             let error = failure.to_error(failure.resume_at);
-            reply::ok(&TestJson { ok: false, findings: Vec::new(), error: Some(ErrorJson::from(&error)) })
+            let cure = Some(error.kind.advice());
+            reply::ok(&TestJson {
+                ok: false,
+                findings: vec![FindingJson { ok: false, what: &error.message, cure }],
+                error: Some(ErrorJson::from(&error)),
+            })
         }
     })
 }

@@ -130,7 +130,7 @@ fn words(route: Route) -> Words {
             .problems(&[Code::NotFound, Code::Conflict]),
         Route::ConnectChannel => {
             ask("Start the consent; answers the address to open in a browser", 200, Shape::One("Consent"))
-                .problems(&[Code::NotFound, Code::Conflict, Code::RateLimited])
+                .problems(&[Code::NotFound, Code::Conflict, Code::Unsupported])
         }
         Route::SyncAll => ask("Sync every channel", 202, Shape::One("SyncsStarted")).body("Since"),
         Route::Sync => read("A sync's progress", Shape::One("Sync")).problems(&[Code::NotFound]),

@@ -300,11 +300,7 @@ fn connections() -> Vec<Named> {
     ]);
     let finding = object(&[("ok", flag()), ("what", text()), ("cure", or_null(text()))]);
     let test = object(&[("ok", flag()), ("findings", array(finding)), ("error", or_null(named("Error")))]);
-    vec![
-        ("Channel", channel),
-        ("ChannelTest", test),
-        ("Consent", object(&[("url", text()), ("expires_at", time())])),
-    ]
+    vec![("Channel", channel), ("ChannelTest", test), ("Consent", object(&[("url", text())]))]
 }
 
 fn feeds() -> Vec<Named> {
