@@ -1,6 +1,6 @@
 //! The marketplaces that fenicia knows.
 
-use crate::channel::{Kind, amazon, mercadolibre, shopify};
+use crate::channel::{Kind, amazon, mercadolibre, shopify, walmart};
 
 /// One line per marketplace.
-pub const KINDS: &[&Kind] = &[&shopify::KIND, &amazon::KIND, &mercadolibre::KIND];
+pub const KINDS: &[&Kind] = &[&shopify::KIND, &amazon::KIND, &mercadolibre::KIND, &walmart::KIND];

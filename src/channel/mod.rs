@@ -5,10 +5,15 @@
 //! marketplace's name appears in lives in that marketplace's folder below this one.
 
 pub mod amazon;
+mod amount;
+#[cfg(test)]
+mod contract;
 mod dormant;
 pub mod mercadolibre;
+mod said;
 mod settings;
 pub mod shopify;
+pub mod walmart;
 
 use std::future::Future;
 use std::pin::Pin;

@@ -235,6 +235,7 @@ mod tests {
         let mut server = Server::start(vec![Reply::Bytes(ok("", b"{}"))]).await;
         let request = Request::new("ship", Method::Post, server.url("/orders?page=2"))
             .header("X-Token", "secret")
+            .header("WM_SEC.ACCESS_TOKEN", "with dots")
             .body("application/json", b"{\"a\":1}".to_vec());
         let response = send(&client(), request).await.unwrap();
         assert_eq!((response.status, response.body.as_slice()), (200, b"{}".as_slice()));
@@ -243,6 +244,7 @@ mod tests {
         assert!(seen.starts_with("POST /orders?page=2 HTTP/1.1\r\n"), "{seen}");
         for line in [
             "x-token: secret",
+            "wm_sec.access_token: with dots",
             "content-type: application/json",
             "content-length: 7",
             "user-agent: fenicia-test",

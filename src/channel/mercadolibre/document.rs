@@ -4,52 +4,13 @@
 //! or of another shape than documented. A field that cannot be read counts as not said: one odd
 //! field must not hide an order.
 
-use std::ops::Deref;
-
-use rust_decimal::Decimal;
-use serde::de::{DeserializeOwned, Error as _};
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use crate::model::{Currency, Timestamp, decimal};
-
-/// A field that was said, or not.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Said<T>(pub Option<T>);
-
-impl<T> Default for Said<T> {
-    fn default() -> Self {
-        Self(None)
-    }
-}
-
-impl<T> Deref for Said<T> {
-    type Target = Option<T>;
-    fn deref(&self) -> &Option<T> {
-        &self.0
-    }
-}
-
-impl Said<String> {
-    /// Empty when not said.
-    pub fn word(&self) -> &str {
-        self.0.as_deref().unwrap_or_default()
-    }
-}
-
-impl<T> Said<Vec<T>> {
-    /// Empty when not said.
-    pub fn list(&self) -> &[T] {
-        self.0.as_deref().unwrap_or_default()
-    }
-}
-
-impl<'de, T: DeserializeOwned> Deserialize<'de> for Said<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = Option::<Box<RawValue>>::deserialize(deserializer)?;
-        Ok(Self(raw.and_then(|raw| serde_json::from_str(raw.get()).ok())))
-    }
-}
+pub use crate::channel::amount::Amount;
+pub use crate::channel::said::Said;
+use crate::model::{Currency, Timestamp};
 
 /// An id: digits, as a number or as text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,17 +20,6 @@ impl<'de> Deserialize<'de> for Id {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = Box::<RawValue>::deserialize(deserializer)?;
         raw.get().trim_matches('"').parse().map(Self).map_err(|_| D::Error::custom("not an id"))
-    }
-}
-
-/// An amount, read from its own digits and never through a float.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Amount(pub Decimal);
-
-impl<'de> Deserialize<'de> for Amount {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = Box::<RawValue>::deserialize(deserializer)?;
-        decimal(raw.get()).map(Self).ok_or_else(|| D::Error::custom("not an amount"))
     }
 }
 
@@ -413,6 +363,8 @@ pub struct CauseDoc {
 
 #[cfg(test)]
 mod tests {
+    use rust_decimal::Decimal;
+
     use super::*;
 
     #[test]
@@ -437,12 +389,6 @@ mod tests {
         assert_eq!(*order.total_amount, Some(Amount(Decimal::new(125, 1))));
         assert_eq!(order.payments.list().len(), 1);
         assert!(order.cancel_detail.is_none());
-    }
-
-    #[test]
-    fn amounts_keep_every_digit() {
-        let amount: Amount = serde_json::from_str("14.290000000000001").expect("amount");
-        assert_eq!(amount.0.to_string(), "14.290000000000001");
     }
 
     #[test]

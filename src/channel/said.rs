@@ -1,0 +1,60 @@
+//! A field of a marketplace's document that may be missing, null, or of another shape than
+//! documented. What cannot be read counts as not said: one odd field must not hide an order.
+
+use std::ops::Deref;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+/// A field that was said, or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said<T>(pub Option<T>);
+
+impl<T> Default for Said<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<T> Deref for Said<T> {
+    type Target = Option<T>;
+    fn deref(&self) -> &Option<T> {
+        &self.0
+    }
+}
+
+impl Said<String> {
+    /// Empty when not said.
+    pub fn word(&self) -> &str {
+        self.0.as_deref().unwrap_or_default()
+    }
+}
+
+impl<T> Said<Vec<T>> {
+    /// Empty when not said.
+    pub fn list(&self) -> &[T] {
+        self.0.as_deref().unwrap_or_default()
+    }
+}
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Said<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Option::<Box<RawValue>>::deserialize(deserializer)?;
+        Ok(Self(raw.and_then(|raw| serde_json::from_str(raw.get()).ok())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_read_is_not_said() {
+        let said = |json: &str| serde_json::from_str::<Said<String>>(json).expect(json).0;
+        assert_eq!(said("\"paid\"").as_deref(), Some("paid"));
+        for json in ["null", "7", "{}", "[\"paid\"]"] {
+            assert_eq!(said(json), None, "{json}");
+        }
+    }
+}
