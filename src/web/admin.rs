@@ -11,6 +11,7 @@ use hyper::{HeaderMap, Method};
 use super::api::{self, Call};
 use super::auth::{self, Caller, sha256};
 use super::listener::{Answers, Arrival, UploadError};
+use super::pages::{Pages, Visit};
 use super::peer;
 use super::problem::{Code, Problem};
 use super::reply::Reply;
@@ -41,7 +42,12 @@ impl Admin {
             let detail = "This host name is not known here. Use the address, or set admin.public_url.";
             return Err(Problem::new(Code::UnknownHost, detail));
         }
-        let found = self.routes.find(&head.method, head.uri.path())?;
+        let found = match (self.routes.find(&head.method, head.uri.path()), &self.api.pages) {
+            (Err(problem), Some(pages)) if is_for_people(&problem, head.uri.path()) => {
+                return self.turn_to(pages.as_ref(), Arrival { head, peer, upload }).await;
+            }
+            (found, _) => found?,
+        };
         let caller = self.caller(&found, &head, peer).await?;
         let body = upload.read(BODY_MAX).await?;
         require_json(&head.headers, &body)?;
@@ -54,6 +60,14 @@ impl Admin {
             last_event_id: number(&head.headers, LAST_EVENT_ID),
         };
         api::answer(&self.api, found.route, &call).await
+    }
+
+    /// Whatever is not the API's is the page's.
+    async fn turn_to(&self, pages: &dyn Pages, arrival: Arrival) -> Result<Reply, Problem> {
+        let Arrival { head, peer, upload } = arrival;
+        let body = upload.read(BODY_MAX).await?;
+        let client = peer::client(peer, &head.headers, &self.api.options.admin.trusted_proxies);
+        Ok(pages.serve(&self.api, Visit { head, client, body }).await.into())
     }
 
     async fn caller(&self, found: &Found, head: &Parts, peer: SocketAddr) -> Result<Caller, Problem> {
@@ -94,6 +108,11 @@ impl From<UploadError> for Problem {
             UploadError::Broken => Self::new(Code::InvalidRequest, "The body broke off. Send it again."),
         }
     }
+}
+
+/// An address outside of the API.
+fn is_for_people(problem: &Problem, path: &str) -> bool {
+    problem.code == Code::NotFound && !path.starts_with("/api/")
 }
 
 /// Also keeps plain HTML forms of other sites out: they cannot send JSON.

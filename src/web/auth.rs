@@ -30,13 +30,6 @@ pub struct Caller {
     pub role: Role,
 }
 
-/// The page's sessions.
-pub trait Sessions: Send + Sync {
-    /// Who the session cookie of this request stands for. `None` without a session; an error for
-    /// a write whose CSRF token or origin does not fit.
-    fn caller(&self, head: &Parts) -> Option<Result<Caller, Problem>>;
-}
-
 /// Keys that were looked up a moment ago, by the hash of their secret.
 #[derive(Default)]
 pub struct Keys(Mutex<HashMap<[u8; 32], (ApiKey, Instant)>>);
@@ -74,7 +67,7 @@ pub async fn caller(api: &Api, head: &Parts) -> Result<Caller, Problem> {
         })?;
         return by_key(api, secret).await;
     }
-    let session = api.sessions.as_ref().and_then(|sessions| sessions.caller(head));
+    let session = api.pages.as_ref().and_then(|pages| pages.caller(head));
     session.unwrap_or_else(|| {
         Err(Problem::new(
             Code::Unauthenticated,

@@ -14,6 +14,7 @@ mod hooks;
 mod line;
 mod listener;
 mod live;
+mod pages;
 mod peer;
 mod problem;
 mod query;
@@ -22,8 +23,17 @@ mod route;
 mod server;
 mod state;
 
-pub use auth::{Caller, Sessions};
+/// What an operator asks for, whether by API or by page: checked, made durable, the actors nudged.
+pub mod desk {
+    pub use super::api::{
+        Wish, begin_sync, begin_sync_of_all, capabilities, connection_status, consent_address, left,
+        ordinary_order, put_back, request, revoke_key, shown, stop_sync, sync_order,
+    };
+}
+
+pub use auth::{Caller, sha256};
 pub use listener::Limits;
+pub use pages::{Coming, Head, Leaf, Pages, Visit, cookie, header};
 pub use problem::{Code, Problem};
 pub use server::{Addresses, BindError, Bound, Serving};
 pub use state::{AdminOptions, Api, Options, WebhooksOptions};

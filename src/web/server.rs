@@ -53,6 +53,10 @@ impl Bound {
         tasks.spawn(self.webhooks.serve(Arc::new(Hooks::new(api.clone())), limits, api.stop.subscribe()));
         tasks.spawn(self.admin.serve(Arc::new(Admin::new(api.clone())), limits, api.stop.subscribe()));
         tasks.spawn(live::watch(api.clone()));
+        if let Some(pages) = api.pages.clone() {
+            let api = api.clone();
+            tasks.spawn(async move { pages.watch(&api).await });
+        }
         Serving { tasks, api: api.clone() }
     }
 }

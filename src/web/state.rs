@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use tokio::sync::{Semaphore, watch};
 
-use super::auth::{Keys, Sessions};
+use super::auth::Keys;
 use super::live::Live;
+use super::pages::Pages;
 use super::problem::{Code, Problem};
 use super::server::Addresses;
 use crate::actors::{Connection, Handle};
@@ -70,8 +71,8 @@ pub struct Api {
     pub random: Random,
     pub metrics: Metrics,
     pub options: Options,
-    /// The page's sessions, where there is a page.
-    pub sessions: Option<Box<dyn Sessions>>,
+    /// The web page and its sessions, where there is one.
+    pub pages: Option<Arc<dyn Pages>>,
     pub(super) keys: Keys,
     pub(super) live: Live,
     pub(super) waiting: Semaphore,
@@ -95,7 +96,7 @@ impl Api {
             random,
             metrics,
             options,
-            sessions: None,
+            pages: None,
             keys: Keys::default(),
             live: Live::new(),
             waiting: Semaphore::new(WAITING_MAX),
@@ -104,19 +105,19 @@ impl Api {
         }
     }
 
-    pub(super) fn now(&self) -> Timestamp {
+    pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
     /// Completes when the listeners end: streams and long-polls end with them.
-    pub(super) async fn ended(&self) {
+    pub async fn ended(&self) {
         let mut stop = self.stop.subscribe();
         // A sender that is gone means the same.
         let _ = stop.wait_for(|stop| *stop).await;
     }
 
     /// A read of the store away from the threads that serve connections.
-    pub(super) async fn read<T: Send + 'static>(
+    pub async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Problem> {

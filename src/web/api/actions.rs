@@ -6,16 +6,16 @@ use serde::Serialize;
 
 use super::error::ErrorJson;
 use super::order::capabilities;
-use super::{Answer, Call, command, no_order, surprised};
+use super::{Answer, Call, no_order, surprised};
 use crate::actors::Connection;
 use crate::model::{
     Action, ActionId, ActionRequest, ActionState, CancelReason, Item, Order, OrderKey, ShipLine,
 };
-use crate::store::{Command, CommandAnswer};
+use crate::store::{Asked, Command, CommandAnswer};
 use crate::web::fields::Fields;
 use crate::web::problem::{Code, Problem};
 use crate::web::query::Query;
-use crate::web::reply::{self, Reply};
+use crate::web::reply;
 use crate::web::state::Api;
 
 /// Longest names of carriers and tracking numbers, in characters.
@@ -72,39 +72,43 @@ pub async fn cancel(api: &Arc<Api>, call: &Call) -> Answer {
 
 async fn act(api: &Arc<Api>, call: &Call, wish: Result<Wish, Problem>) -> Answer {
     Query::parse(&call.query, &[])?;
+    let id = request(api, call.order()?, wish?, call.asked()).await?;
+    show(api, id).await
+}
+
+/// A wish is held against its order, made durable, and its channel nudged.
+pub async fn request(api: &Api, key: OrderKey, wish: Wish, asked: Asked) -> Result<ActionId, Problem> {
     // A repeat is answered first: the order has moved on and would be refused now.
-    if let Some(answer) = earlier(api, call).await? {
-        return Ok(answer);
+    if let Some(id) = earlier(api, &asked).await? {
+        return Ok(id);
     }
-    let wish = wish?;
-    let key = call.order()?;
     let found = api
         .read({
             let key = key.clone();
             move |store| store.order(&key)
         })
         .await?;
-    let (order, _) = found.ok_or_else(|| no_order(&call.id))?;
+    let (order, _) = found.ok_or_else(|| no_order(&key.to_string()))?;
     let connection = able(api, &order)?;
     let request = wish.against(&order, api, &connection)?;
     let memo = connection.channel.prepare(&order, &request, api.now())?;
-    match command(api, call, Command::Act { order: key, request, memo }).await? {
+    match api.store.command(Command::Act { order: key, request, memo }, asked, api.now()).await? {
         CommandAnswer::Action(id) => {
             api.handle.nudge(&connection.id);
             api.live.follow_action(id);
-            show(api, id).await
+            Ok(id)
         }
         other => Err(surprised(&other)),
     }
 }
 
 /// What this very request was answered before.
-async fn earlier(api: &Api, call: &Call) -> Result<Option<Reply>, Problem> {
-    let Some(key) = call.idempotency.clone() else { return Ok(None) };
+async fn earlier(api: &Api, asked: &Asked) -> Result<Option<ActionId>, Problem> {
+    let Some(key) = asked.key.clone() else { return Ok(None) };
     let answered = api.read(move |store| Ok(store.answered(&key))).await??;
     match answered {
         None => Ok(None),
-        Some(CommandAnswer::Action(id)) => show(api, id).await.map(Some),
+        Some(CommandAnswer::Action(id)) => Ok(Some(id)),
         Some(other) => Err(surprised(&other)),
     }
 }
@@ -126,7 +130,7 @@ fn able(api: &Api, order: &Order) -> Result<Arc<Connection>, Problem> {
 
 /// What a caller asks for, not yet held against the order.
 #[derive(Debug, PartialEq, Eq)]
-enum Wish {
+pub enum Wish {
     Ship {
         carrier: String,
         tracking_number: Option<String>,
@@ -134,6 +138,7 @@ enum Wish {
         /// `None`: every unit that is left.
         items: Option<Vec<ShipLine>>,
     },
+    /// Nothing of it depends on what is left to ship.
     Ready(ActionRequest),
 }
 
@@ -205,7 +210,7 @@ fn carrier(fields: &Fields) -> Result<String, Problem> {
 }
 
 /// Units that are neither shipped nor cancelled.
-fn left(item: &Item) -> u32 {
+pub fn left(item: &Item) -> u32 {
     let gone = item.quantity_shipped.unwrap_or(0).saturating_add(item.quantity_cancelled.unwrap_or(0));
     item.quantity.saturating_sub(gone)
 }

@@ -84,7 +84,7 @@ impl Known {
 }
 
 /// A connection without a row yet has not been called yet: not known to work.
-fn status(enabled: bool, state: Option<&ConnectionState>) -> ConnectionStatus {
+pub fn status(enabled: bool, state: Option<&ConnectionState>) -> ConnectionStatus {
     match state {
         _ if !enabled => ConnectionStatus::Disabled,
         Some(state) => state.status,
@@ -93,7 +93,7 @@ fn status(enabled: bool, state: Option<&ConnectionState>) -> ConnectionStatus {
 }
 
 /// A paid order of one unit that the seller is to send, to ask a channel what it can do at all.
-fn ordinary_order(connection: &Connection, now: Timestamp) -> Order {
+pub fn ordinary_order(connection: &Connection, now: Timestamp) -> Order {
     Order {
         key: OrderKey::new(connection.id.clone(), ChannelOrderId::from(0)),
         channel_kind: connection.kind.name.to_owned(),

@@ -22,14 +22,18 @@ struct ConnectJson {
 pub fn begin(api: &Arc<Api>, call: &Call) -> Answer {
     Query::parse(&call.query, &[])?;
     Fields::parse(&call.body, &[])?;
-    let connection = api.enabled(&call.id)?;
+    Ok(reply::ok(&ConnectJson { url: address(api, &call.id)? }))
+}
+
+/// Where the owner of the account consents. An earlier address of the channel is no longer good.
+pub fn address(api: &Api, channel: &str) -> Result<String, Problem> {
+    let connection = api.enabled(channel)?;
     let redirect = format!("{}/oauth/{}/callback", api.options.webhooks.origin, connection.id);
-    let url = api.handle.begin_consent(&connection.id, redirect).ok_or_else(|| {
+    api.handle.begin_consent(&connection.id, redirect).ok_or_else(|| {
         let detail = format!(
             "{} has no consent that can be given in a browser. Put new credentials into config.toml and reload.",
             connection.kind.title
         );
         Problem::new(Code::Unsupported, detail)
-    })?;
-    Ok(reply::ok(&ConnectJson { url }))
+    })
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::error::ErrorJson;
 use super::{Answer, Call, List, command, surprised};
 use crate::model::{ActionId, ChannelId, OrderKey, Timestamp};
-use crate::store::{Command, CommandAnswer, FailedWhat, FailureRow};
+use crate::store::{Asked, Command, CommandAnswer, FailedWhat, FailureRow};
 use crate::web::fields::Fields;
 use crate::web::problem::Problem;
 use crate::web::query::Query;
@@ -62,7 +62,7 @@ struct Retried {
 pub async fn retry(api: &Arc<Api>, call: &Call) -> Answer {
     Query::parse(&call.query, &[])?;
     Fields::parse(&call.body, &[])?;
-    put_back(api, call, Command::Retry(call.id.clone())).await
+    retried(put_back(api, Command::Retry(call.id.clone()), call.asked()).await)
 }
 
 /// `POST /api/v1/failures/retry` with an optional `{"channel"}`.
@@ -73,14 +73,19 @@ pub async fn retry_all(api: &Arc<Api>, call: &Call) -> Answer {
         .map(|id| ChannelId::new(&id))
         .transpose()
         .map_err(|error| Problem::field("channel", format!("This names no channel: {error}.")))?;
-    put_back(api, call, Command::RetryAll { channel }).await
+    retried(put_back(api, Command::RetryAll { channel }, call.asked()).await)
 }
 
-async fn put_back(api: &Api, call: &Call, what: Command) -> Answer {
-    match command(api, call, what).await? {
-        CommandAnswer::Retried(retried) => {
+fn retried(count: Result<u64, Problem>) -> Answer {
+    Ok(reply::accepted(&Retried { retried: count? }))
+}
+
+/// Puts parked work back, with [`Command::Retry`] or [`Command::RetryAll`]; answers how much.
+pub async fn put_back(api: &Api, what: Command, asked: Asked) -> Result<u64, Problem> {
+    match api.store.command(what, asked, api.now()).await? {
+        CommandAnswer::Retried(count) => {
             api.nudge_all();
-            Ok(reply::accepted(&Retried { retried }))
+            Ok(count)
         }
         other => Err(surprised(&other)),
     }

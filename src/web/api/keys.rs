@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Answer, Call, List, command, surprised};
 use crate::model::{Role, Timestamp};
-use crate::store::{ApiKey, Command, CommandAnswer};
+use crate::store::{ApiKey, Asked, Command, CommandAnswer};
 use crate::web::fields::Fields;
 use crate::web::problem::Problem;
 use crate::web::query::Query;
@@ -63,22 +63,30 @@ pub async fn create(api: &Arc<Api>, call: &Call) -> Answer {
 }
 
 /// `DELETE /api/v1/keys/{id}`: at once, open streams of the key included.
-pub async fn revoke(api: &Arc<Api>, call: &Call) -> Answer {
+pub async fn delete(api: &Arc<Api>, call: &Call) -> Answer {
     Query::parse(&call.query, &[])?;
+    revoke(api, &call.id, call.asked()).await?;
+    Ok(reply::no_content())
+}
+
+/// The key is no longer good, its streams and sessions end.
+pub async fn revoke(api: &Api, id: &str, asked: Asked) -> Result<(), Problem> {
     let keys = api.read(crate::store::Store::api_keys).await?;
-    if is_last_admin(&keys, &call.id) {
+    if is_last_admin(&keys, id) {
         return Err(Problem::conflict(
             "This is the last admin key; without one nobody could make another. Make one first.",
         ));
     }
-    match command(api, call, Command::RevokeKey(call.id.clone())).await? {
-        CommandAnswer::Done => {
-            api.keys.forget_all();
-            api.live.end_streams_of(&call.id);
-            Ok(reply::no_content())
-        }
-        other => Err(surprised(&other)),
+    match api.store.command(Command::RevokeKey(id.to_owned()), asked, api.now()).await? {
+        CommandAnswer::Done => {}
+        other => return Err(surprised(&other)),
     }
+    api.keys.forget_all();
+    if let Some(pages) = &api.pages {
+        pages.revoked(id);
+    }
+    api.live.end_streams_of(id);
+    Ok(())
 }
 
 fn is_last_admin(keys: &[ApiKey], id: &str) -> bool {

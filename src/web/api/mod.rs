@@ -35,7 +35,14 @@ use super::state::Api;
 use crate::model::OrderKey;
 use crate::store::{Asked, Command, CommandAnswer, CommandError};
 
-pub use syncs::SyncNews;
+pub use actions::{Wish, left, request};
+pub use channels::{ordinary_order, status as connection_status};
+pub use connect::address as consent_address;
+pub use failures::put_back;
+pub use keys::revoke as revoke_key;
+pub use order::{capabilities, shown};
+pub use sync::{begin as begin_sync, begin_all as begin_sync_of_all, of_order as sync_order};
+pub use syncs::{SyncNews, halt as stop_sync};
 
 /// What a handler comes to.
 pub type Answer = Result<Reply, Problem>;
@@ -128,7 +135,7 @@ pub async fn answer(api: &Arc<Api>, route: Route, call: &Call) -> Answer {
         Route::Events => events::stream(api, call),
         Route::Keys => keys::list(api, call).await,
         Route::CreateKey => keys::create(api, call).await,
-        Route::RevokeKey => keys::revoke(api, call).await,
+        Route::RevokeKey => keys::delete(api, call).await,
         Route::Erase => erase::erase(api, call).await,
         Route::Backup => backup::send(api, call).await,
         Route::OpenApi => openapi::show(call),

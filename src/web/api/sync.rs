@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Answer, Call, command, surprised};
-use crate::model::{ChannelId, SyncId, Timestamp};
+use super::{Answer, Call, surprised};
+use crate::model::{ChannelId, OrderKey, SyncId, Timestamp};
 use crate::store::{Asked, Command, CommandAnswer, CommandError};
 use crate::web::fields::Fields;
 use crate::web::problem::Problem;
@@ -26,29 +26,36 @@ struct Started {
 pub async fn order(api: &Arc<Api>, call: &Call) -> Answer {
     Query::parse(&call.query, &[])?;
     Fields::parse(&call.body, &[])?;
-    let key = call.order()?;
+    let sync_id = of_order(api, call.order()?, call.asked()).await?;
+    Ok(reply::accepted(&Started { sync_id }))
+}
+
+/// The marketplace is asked about this order now.
+pub async fn of_order(api: &Api, key: OrderKey, asked: Asked) -> Result<SyncId, Problem> {
     let connection = api.enabled(key.channel.as_str())?;
-    match command(api, call, Command::SyncOrder(key)).await? {
-        CommandAnswer::Sync(sync_id) => {
-            api.handle.nudge(&connection.id);
-            api.live.follow_sync(sync_id);
-            Ok(reply::accepted(&Started { sync_id }))
-        }
-        other => Err(surprised(&other)),
-    }
+    start(api, &connection.id, Command::SyncOrder(key), asked).await
 }
 
 /// `POST /api/v1/channels/{id}/sync`
 pub async fn channel(api: &Arc<Api>, call: &Call) -> Answer {
     Query::parse(&call.query, &[])?;
     let since = since(api.now(), &call.body)?;
-    let connection = api.enabled(&call.id)?;
-    let channel = connection.id.clone();
-    match command(api, call, Command::SyncChannel { channel, since }).await? {
+    let sync_id = begin(api, &call.id, since, call.asked()).await?;
+    Ok(reply::accepted(&Started { sync_id }))
+}
+
+/// Starts a bulk sync of a channel, of what changed since then. The problem names the one that is running.
+pub async fn begin(api: &Api, channel: &str, since: Timestamp, asked: Asked) -> Result<SyncId, Problem> {
+    let channel = api.enabled(channel)?.id.clone();
+    start(api, &channel, Command::SyncChannel { channel: channel.clone(), since }, asked).await
+}
+
+async fn start(api: &Api, channel: &ChannelId, command: Command, asked: Asked) -> Result<SyncId, Problem> {
+    match api.store.command(command, asked, api.now()).await? {
         CommandAnswer::Sync(sync_id) => {
-            api.handle.nudge(&connection.id);
+            api.handle.nudge(channel);
             api.live.follow_sync(sync_id);
-            Ok(reply::accepted(&Started { sync_id }))
+            Ok(sync_id)
         }
         other => Err(surprised(&other)),
     }
@@ -56,11 +63,11 @@ pub async fn channel(api: &Arc<Api>, call: &Call) -> Answer {
 
 /// One channel of a sync of all.
 #[derive(Serialize)]
-struct StartedOn {
-    channel: ChannelId,
-    sync_id: SyncId,
+pub struct StartedOn {
+    pub channel: ChannelId,
+    pub sync_id: SyncId,
     /// False when a sync was running already: the id is that one's.
-    started: bool,
+    pub started: bool,
 }
 
 #[derive(Serialize)]
@@ -71,12 +78,18 @@ struct StartedOnAll {
 /// `POST /api/v1/sync`: every channel that is turned on.
 pub async fn all(api: &Arc<Api>, call: &Call) -> Answer {
     Query::parse(&call.query, &[])?;
+    let since = since(api.now(), &call.body)?;
+    let syncs = begin_all(api, since, &call.asked()).await?;
+    Ok(reply::accepted(&StartedOnAll { syncs }))
+}
+
+/// Starts a bulk sync of every channel that is turned on and has none running.
+pub async fn begin_all(api: &Api, since: Timestamp, asked: &Asked) -> Result<Vec<StartedOn>, Problem> {
     let now = api.now();
-    let since = since(now, &call.body)?;
     let mut syncs = Vec::new();
     for connection in api.handle.channels().into_iter().filter(|connection| connection.enabled) {
         let channel = connection.id.clone();
-        let asked = per_channel(call.asked(), &channel);
+        let asked = per_channel(asked.clone(), &channel);
         let command = Command::SyncChannel { channel: channel.clone(), since };
         let (sync_id, started) = match api.store.command(command, asked, now).await {
             Ok(CommandAnswer::Sync(id)) => (id, true),
@@ -88,7 +101,7 @@ pub async fn all(api: &Arc<Api>, call: &Call) -> Answer {
         api.live.follow_sync(sync_id);
         syncs.push(StartedOn { channel, sync_id, started });
     }
-    Ok(reply::accepted(&StartedOnAll { syncs }))
+    Ok(syncs)
 }
 
 /// One request, several commands: each has its share of the idempotency key.

@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::error::ErrorJson;
-use super::{Answer, Call, command};
+use super::{Answer, Call};
 use crate::model::{ChannelId, OrderKey, SyncId, Timestamp};
-use crate::store::{Command, SyncPhase, SyncRunState, SyncStatus};
+use crate::store::{Asked, Command, SyncPhase, SyncRunState, SyncStatus};
 use crate::web::problem::Problem;
 use crate::web::query::Query;
 use crate::web::reply;
@@ -126,10 +126,16 @@ pub async fn one(api: &Arc<Api>, call: &Call) -> Answer {
 pub async fn stop(api: &Arc<Api>, call: &Call) -> Answer {
     Query::parse(&call.query, &[])?;
     let id = id(call)?;
-    let known = api.read(move |store| store.sync_status(id)).await?.ok_or_else(no_sync)?;
-    command(api, call, Command::StopSync(id)).await?;
-    api.handle.nudge(&known.channel);
+    halt(api, id, call.asked()).await?;
     show(api, id).await
+}
+
+/// Stops a bulk sync.
+pub async fn halt(api: &Arc<Api>, id: SyncId, asked: Asked) -> Result<(), Problem> {
+    let known = api.read(move |store| store.sync_status(id)).await?.ok_or_else(no_sync)?;
+    api.store.command(Command::StopSync(id), asked, api.now()).await?;
+    api.handle.nudge(&known.channel);
+    Ok(())
 }
 
 async fn show(api: &Arc<Api>, id: SyncId) -> Answer {
