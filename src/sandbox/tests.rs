@@ -131,7 +131,7 @@ async fn listener(statuses: Vec<u16>) -> (String, Heard) {
     (address, ours)
 }
 
-async fn subscribe(running: &Running) {
+fn subscribe(running: &Running) {
     let query = json!({
         "query": "mutation { webhookSubscriptionCreate(topic: ORDERS_CREATE, webhookSubscription: { uri: \"https://orders.example.com/hooks/shop\" }) { userErrors { message } } }"
     });
@@ -148,7 +148,7 @@ async fn subscribe(running: &Running) {
 #[tokio::test]
 async fn webhooks_are_retried_under_the_same_id_until_they_are_taken() {
     let running = open("shopify").await;
-    subscribe(&running).await;
+    subscribe(&running);
     let (address, heard) = listener(vec![500, 302]).await;
     let stand = running.stand();
     stand.kit().webhooks.set_target(Some(address));
@@ -164,7 +164,7 @@ async fn webhooks_are_retried_under_the_same_id_until_they_are_taken() {
 #[tokio::test]
 async fn a_subscription_ends_when_nobody_answers() {
     let running = open("shopify").await;
-    subscribe(&running).await;
+    subscribe(&running);
     let (address, _) = listener(vec![500; 9]).await;
     let stand = running.stand();
     stand.kit().webhooks.set_target(Some(address));
@@ -180,7 +180,7 @@ async fn a_subscription_ends_when_nobody_answers() {
 #[tokio::test]
 async fn webhooks_can_be_lost_doubled_and_forged() {
     let running = open("shopify").await;
-    subscribe(&running).await;
+    subscribe(&running);
     let (address, heard) = listener(Vec::new()).await;
     let stand = running.stand();
     stand.kit().webhooks.set_target(Some(address));

@@ -42,7 +42,7 @@ const REASONS: [&str; 14] = [
 #[derive(Default)]
 pub(super) struct Feeds {
     documents: BTreeMap<String, Document>,
-    feeds: BTreeMap<String, Feed>,
+    sent: BTreeMap<String, Feed>,
     next: u64,
 }
 
@@ -118,17 +118,17 @@ impl Feeds {
             return refuse("The input document was not uploaded.");
         };
         let id = self.new_id(kit, "feed");
-        keep(&mut self.feeds);
+        keep(&mut self.sent);
         let feed =
             Feed { created_at: kit.now(), markets: body["marketplaceIds"].clone(), content, done: None };
-        self.feeds.insert(id.clone(), feed);
+        self.sent.insert(id.clone(), feed);
         kit.effect("createFeed", None, json!({ "feed": id }));
         Response::json(202, &json!({ "feedId": id }))
     }
 
     /// `GET /feeds/2021-06-30/feeds/{feedId}`
     pub(super) fn feed(&self, kit: &Kit, id: &str) -> Response {
-        self.feeds.get(id).map_or_else(errors::not_found, |feed| Response::json(200, &show(id, feed, kit)))
+        self.sent.get(id).map_or_else(errors::not_found, |feed| Response::json(200, &show(id, feed, kit)))
     }
 
     /// `GET /feeds/2021-06-30/feeds`
@@ -138,7 +138,7 @@ impl Feeds {
             return errors::invalid("feedTypes is required.");
         }
         let since = request.param("createdSince").and_then(Timestamp::parse).unwrap_or_default();
-        let found = self.feeds.iter().rev().filter(|(_, feed)| feed.created_at >= since);
+        let found = self.sent.iter().rev().filter(|(_, feed)| feed.created_at >= since);
         let shown: Vec<Value> = found.take(100).map(|(id, feed)| show(id, feed, kit)).collect();
         Response::json(200, &json!({ "feeds": shown }))
     }
@@ -168,13 +168,13 @@ impl Feeds {
     pub(super) fn settle(&mut self, world: &mut World, kit: &Kit) {
         let ready = kit.now().minus(kit.hastened(IN_PROGRESS));
         let due: Vec<String> = self
-            .feeds
+            .sent
             .iter()
             .filter(|(_, feed)| feed.done.is_none() && feed.created_at <= ready)
             .map(|(id, _)| id.clone())
             .collect();
         for id in due {
-            let Some(content) = self.feeds.get(&id).map(|feed| feed.content.clone()) else { continue };
+            let Some(content) = self.sent.get(&id).map(|feed| feed.content.clone()) else { continue };
             let (state, report) = match Envelope::read(&content) {
                 Some(envelope) => {
                     let document = self.new_id(kit, "result");
@@ -187,7 +187,7 @@ impl Feeds {
                 }
                 None => ("FATAL", None),
             };
-            if let Some(feed) = self.feeds.get_mut(&id) {
+            if let Some(feed) = self.sent.get_mut(&id) {
                 feed.done = Some((state, report, kit.now()));
             }
         }

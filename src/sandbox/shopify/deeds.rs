@@ -6,8 +6,9 @@ use serde_json::json;
 use super::super::kit::Kit;
 use super::super::stand::{Deed, Refused};
 use super::hooks::Event;
+use super::order::{Cancelled, Order, Payment};
 use super::rest;
-use super::world::{Cancelled, Order, Payment, World, invented_tracking, new_street, sorted_tags};
+use super::world::{World, invented_tracking, new_street, sorted_tags};
 use crate::model::{Timestamp, decimal};
 
 /// Lets something happen to an order; answers what webhooks tell.

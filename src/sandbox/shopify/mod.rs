@@ -10,10 +10,13 @@
 
 mod admin;
 mod deeds;
+mod flavour;
 mod graphql;
 mod hooks;
+mod invent;
 mod mutations;
 mod oauth;
+mod order;
 mod resolver;
 mod rest;
 mod search;
@@ -200,7 +203,7 @@ impl Stand for Shopify {
     }
 
     fn flavours(&self) -> &'static [&'static str] {
-        &world::FLAVOUR_WORDS
+        &flavour::FLAVOUR_WORDS
     }
 
     fn place(&self, wish: &Wish) -> Result<String, Refused> {

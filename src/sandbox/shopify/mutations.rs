@@ -4,9 +4,10 @@ use serde_json::{Value, json};
 
 use super::graphql::GraphError;
 use super::hooks::{self, Subscription};
+use super::order::{Order, Parts};
 use super::resolver::{Api, Arguments, read_id, text};
 use super::show::{self, gid};
-use super::world::{CANCEL_TAKES, CancelJob, Order, Parts, Tracking, sorted_tags};
+use super::world::{CANCEL_TAKES, CancelJob, Tracking, sorted_tags};
 
 /// What the mutation refuses: the field's path and why.
 struct UserError {

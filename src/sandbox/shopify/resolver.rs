@@ -10,9 +10,10 @@ use super::super::kit::Kit;
 use super::super::message::Request;
 use super::graphql::{GraphError, Page, Resolved, Resolver};
 use super::hooks::{self, Event, Hooks};
+use super::order::Order;
 use super::search::Filter;
 use super::show::{self, gid, number};
-use super::world::{Order, World};
+use super::world::World;
 use super::{Options, SHOP};
 use crate::model::Timestamp;
 

@@ -4,8 +4,9 @@ use jiff::tz::Offset;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
+use super::order::{Address, Customer, Fulfillment, Line, Order, Payment, Refund};
 use super::show::gid;
-use super::world::{Address, Customer, Fulfillment, LOCATIONS, Line, Order, Payment, Refund};
+use super::world::LOCATIONS;
 use crate::model::{Currency, Timestamp};
 
 /// The shop's clock: six hours behind.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::world::{Order, Payment};
+use super::order::{Order, Payment};
 use crate::model::Timestamp;
 
 /// A filter: every term must hold.

@@ -3,9 +3,8 @@
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use super::world::{
-    Address, CancelJob, Customer, Fulfillment, FulfillmentOrder, LOCATIONS, Line, Order, Payment, Refund,
-};
+use super::order::{Address, Customer, Fulfillment, FulfillmentOrder, Line, Order, Payment, Refund};
+use super::world::{CancelJob, LOCATIONS};
 use crate::model::{Currency, Timestamp};
 
 pub(super) fn gid(kind: &str, id: impl std::fmt::Display) -> String {

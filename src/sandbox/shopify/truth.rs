@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 
 use super::super::stand::Truth;
-use super::world::{Order, Payment};
+use super::order::{Order, Payment};
 
 pub(super) fn of(order: &Order) -> Truth {
     let live = order.is_live();
