@@ -9,10 +9,9 @@ use super::auth::Keys;
 use super::live::Live;
 use super::pages::Pages;
 use super::problem::{Code, Problem};
-use super::server::Addresses;
 use crate::actors::{Connection, Handle};
 use crate::clock::Clock;
-use crate::config::{Cidr, Config};
+use crate::config::Cidr;
 use crate::model::{ChannelId, Timestamp};
 use crate::random::Random;
 use crate::store::{Store, StoreError};
@@ -28,24 +27,6 @@ pub struct Options {
     pub admin: AdminOptions,
     /// Where a backup is made before it is sent.
     pub data_dir: PathBuf,
-}
-
-impl Options {
-    /// What the config asks for, once the addresses are bound.
-    pub fn of(config: &Config, addresses: Addresses) -> Self {
-        let bound = || format!("http://{}", addresses.webhooks);
-        Self {
-            webhooks: WebhooksOptions {
-                origin: config.webhooks.public_url.clone().unwrap_or_else(bound),
-                max_body: config.webhooks.max_body,
-            },
-            admin: AdminOptions {
-                public_url: config.admin.public_url.clone(),
-                trusted_proxies: config.admin.trusted_proxies.clone(),
-            },
-            data_dir: config.store.path.clone(),
-        }
-    }
 }
 
 #[derive(Clone, Debug)]
