@@ -25,6 +25,8 @@ pub enum OpenError {
         "the key does not open the store in {dir}: restore the key file, or the key that the config named, from your backup"
     )]
     WrongKey { dir: String },
+    #[error("the key that the config names is too short: use at least 16 characters, better 32 random ones")]
+    WeakKey,
     #[error("the disk has {free_bytes} bytes free, 64 MiB are needed: free some space first")]
     DiskFull { free_bytes: u64 },
     #[error("the store in {dir} is damaged: {what}. Restore the newest backup with `fenicia restore`")]

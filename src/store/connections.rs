@@ -1,0 +1,274 @@
+//! The state of each marketplace connection, and what its changes mean for the merchant.
+
+use super::failures::{self, Subject};
+use super::rows::Rows;
+use super::tables::Tab;
+use super::txn::Txn;
+use super::{ConnectionChange, Incident, Store, StoreError, incidents, keys};
+use crate::model::{
+    ChannelError, ChannelId, ConnectionState, ConnectionStatus, Failure, FailureKind, SyncError, Timestamp,
+};
+
+/// So many failures in a row and the connection is shown as degraded.
+const DEGRADED_AFTER: u32 = 3;
+/// So many and the merchant is told.
+const TOLD_AFTER: u32 = 5;
+
+impl Store {
+    /// The connection of a channel; `None` when it was never configured. Table `connections`.
+    pub fn connection(&self, channel: &ChannelId) -> Result<Option<ConnectionState>, StoreError> {
+        load(&self.snapshot()?, channel)
+    }
+
+    /// T connection: read, change, write; opens and closes incidents for status changes. Tables
+    /// `connections`, `failures`, `notifications`. `NotFound` before the channel was configured.
+    pub async fn update_connection(
+        &self,
+        channel: &ChannelId,
+        change: ConnectionChange,
+        now: Timestamp,
+    ) -> Result<ConnectionState, StoreError> {
+        let channel = channel.clone();
+        self.write("update_connection", move |tx| update(tx, &channel, change, now)).await
+    }
+}
+
+pub(super) fn load(rows: &impl Rows, channel: &ChannelId) -> Result<Option<ConnectionState>, StoreError> {
+    rows.record(Tab::Connections, &keys::Key::of(channel).done())
+}
+
+fn save(tx: &mut Txn<'_>, channel: &ChannelId, state: &ConnectionState) -> Result<(), StoreError> {
+    tx.put(Tab::Connections, keys::Key::of(channel).done(), state)
+}
+
+/// The newest webhook of the channel.
+pub(super) fn webhook_seen(tx: &mut Txn<'_>, channel: &ChannelId, at: Timestamp) -> Result<(), StoreError> {
+    let Some(mut state) = load(tx, channel)?.filter(|state| state.last_webhook_at < Some(at)) else {
+        return Ok(());
+    };
+    state.last_webhook_at = Some(at);
+    save(tx, channel, &state)
+}
+
+pub(super) fn update(
+    tx: &mut Txn<'_>,
+    channel: &ChannelId,
+    change: ConnectionChange,
+    now: Timestamp,
+) -> Result<ConnectionState, StoreError> {
+    let before = load(tx, channel)?;
+    let mut state = match (&before, &change) {
+        (Some(state), _) => state.clone(),
+        (None, ConnectionChange::Configured { kind, enabled, credentials }) => {
+            new_state(kind, *enabled, credentials.clone(), now)
+        }
+        (None, _) => return Err(StoreError::NotFound("channel")),
+    };
+    let status = state.status;
+    let failure = match change {
+        ConnectionChange::Configured { kind, enabled, credentials } => {
+            configure(&mut state, kind, enabled, credentials);
+            None
+        }
+        ConnectionChange::Succeeded { sync } => {
+            succeed(&mut state, sync, now);
+            None
+        }
+        ConnectionChange::Failed { failure } => {
+            fail(&mut state, &failure, now);
+            Some(failure)
+        }
+        ConnectionChange::Webhook => {
+            state.last_webhook_at = Some(now);
+            None
+        }
+        ConnectionChange::Parked { until } => {
+            state.parked_until = Some(until);
+            None
+        }
+        ConnectionChange::Reconnected => {
+            reconnect(&mut state);
+            None
+        }
+    };
+    if state.status != status {
+        state.status_since = now;
+    }
+    tell(tx, channel, status, &state, failure.as_ref(), now)?;
+    if before.as_ref() != Some(&state) {
+        save(tx, channel, &state)?;
+    }
+    Ok(state)
+}
+
+fn new_state(kind: &str, enabled: bool, credentials: String, now: Timestamp) -> ConnectionState {
+    ConnectionState {
+        kind: kind.to_owned(),
+        status: if enabled { ConnectionStatus::Connected } else { ConnectionStatus::Disabled },
+        status_since: now,
+        last_success_at: None,
+        last_error: None,
+        last_webhook_at: None,
+        parked_until: None,
+        failures: 0,
+        credentials,
+    }
+}
+
+fn configure(state: &mut ConnectionState, kind: &str, enabled: bool, credentials: String) {
+    let renewed = state.credentials != credentials;
+    kind.clone_into(&mut state.kind);
+    state.credentials = credentials;
+    match (enabled, state.status) {
+        (false, _) => state.status = ConnectionStatus::Disabled,
+        (true, ConnectionStatus::Disabled) => reconnect(state),
+        (true, ConnectionStatus::NeedsReconnect) if renewed => reconnect(state),
+        (true, _) => {}
+    }
+}
+
+fn reconnect(state: &mut ConnectionState) {
+    state.status = ConnectionStatus::Connected;
+    state.failures = 0;
+    state.parked_until = None;
+    state.last_error = None;
+}
+
+fn succeed(state: &mut ConnectionState, sync: bool, now: Timestamp) {
+    state.failures = 0;
+    if sync {
+        state.last_success_at = Some(now);
+    }
+    if matches!(state.status, ConnectionStatus::Degraded | ConnectionStatus::NeedsReconnect) {
+        state.status = ConnectionStatus::Connected;
+    }
+    state.parked_until = state.parked_until.filter(|until| *until > now);
+}
+
+fn fail(state: &mut ConnectionState, failure: &Failure, now: Timestamp) {
+    state.last_error = Some(ChannelError { kind: failure.kind, message: failure.message.clone(), at: now });
+    if failure.local || state.status == ConnectionStatus::Disabled {
+        return;
+    }
+    match failure.kind {
+        FailureKind::Permission => {
+            state.failures += 1;
+            state.status = ConnectionStatus::NeedsReconnect;
+        }
+        FailureKind::RateLimited => state.parked_until = failure.resume_at.or(state.parked_until),
+        FailureKind::NetworkTimeout | FailureKind::Unavailable => {
+            state.failures += 1;
+            if state.failures >= DEGRADED_AFTER && state.status == ConnectionStatus::Connected {
+                state.status = ConnectionStatus::Degraded;
+            }
+        }
+        FailureKind::NotFound | FailureKind::InvalidRequest | FailureKind::Unsupported => {}
+    }
+}
+
+/// Opens, counts up or closes what the merchant is told about the connection.
+fn tell(
+    tx: &mut Txn<'_>,
+    channel: &ChannelId,
+    before: ConnectionStatus,
+    state: &ConnectionState,
+    failure: Option<&Failure>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let subject = Subject::Poll(channel.clone());
+    match (state.status, failure) {
+        (ConnectionStatus::Connected | ConnectionStatus::Disabled, None) => {
+            failures::clear(tx, &subject)?;
+            recovered(tx, channel, state, now)
+        }
+        (ConnectionStatus::NeedsReconnect, Some(failure)) if failure.kind == FailureKind::Permission => {
+            failures::put(tx, &subject, failure.to_error(None), state.failures, now)?;
+            if before != ConnectionStatus::NeedsReconnect {
+                down(tx, channel, failure.kind, &failure.message, now)?;
+            }
+            Ok(())
+        }
+        (ConnectionStatus::Degraded, Some(failure)) if failure.kind.is_temporary() => {
+            let error = SyncError { retry_at: state.parked_until.or(Some(now)), ..failure.to_error(None) };
+            failures::put(tx, &subject, error, state.failures, now)?;
+            if state.failures == TOLD_AFTER {
+                down(tx, channel, failure.kind, &failure.message, now)?;
+            }
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn incident_key(channel: &ChannelId) -> String {
+    format!("channel:{channel}")
+}
+
+fn down(
+    tx: &mut Txn<'_>,
+    channel: &ChannelId,
+    kind: FailureKind,
+    message: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let incident = Incident {
+        key: incident_key(channel),
+        kind: "channel_down",
+        channel: Some(channel.clone()),
+        order: None,
+        error: Some(SyncError { kind, message: message.to_owned(), retry_at: None }),
+        message: format!("Channel {channel} does not work: {message}"),
+        advice: kind.advice().to_owned(),
+    };
+    incidents::open(tx, incident, now).map(drop)
+}
+
+fn recovered(
+    tx: &mut Txn<'_>,
+    channel: &ChannelId,
+    state: &ConnectionState,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let closed = incidents::close(tx, &incident_key(channel), now)?;
+    let Some(closed) = closed.filter(|_| state.status == ConnectionStatus::Connected) else {
+        return Ok(());
+    };
+    let minutes = now.since(closed.opened_at).as_secs().div_ceil(60);
+    let incident = Incident {
+        key: incident_key(channel),
+        kind: "channel_recovered",
+        channel: Some(channel.clone()),
+        order: None,
+        error: None,
+        message: format!("Channel {channel} works again, after {minutes} minutes."),
+        advice: "Nothing to do: what was missed is being fetched.".to_owned(),
+    };
+    incidents::tell(tx, incident, now)
+}
+
+/// The marketplace has ended, or will end, our access.
+pub(super) fn access_ends(
+    tx: &mut Txn<'_>,
+    channel: &ChannelId,
+    ends_at: Option<Timestamp>,
+    message: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    if let Some(ends_at) = ends_at.filter(|at| *at > now) {
+        let incident = Incident {
+            key: format!("access:{channel}"),
+            kind: "channel_down",
+            channel: Some(channel.clone()),
+            order: None,
+            error: None,
+            message: format!("Access to channel {channel} ends at {ends_at}: {message}"),
+            advice: FailureKind::Permission.advice().to_owned(),
+        };
+        return incidents::open(tx, incident, now).map(drop);
+    }
+    if load(tx, channel)?.is_some() {
+        let failure = Failure::permission(message);
+        update(tx, channel, ConnectionChange::Failed { failure }, now)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,375 @@
+//! Webhook deliveries: journalled before they are answered, applied after.
+//!
+//! Accepting writes two rows and nothing else, because a flash sale goes through here. The body is
+//! sealed on the caller's thread.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::absorb::{Absorbed, How, Received, absorb};
+use super::rows::{GO_ON, Rows, STOP, Span};
+use super::tables::Tab;
+use super::txn::Txn;
+use super::{Accepted, Effects, InboxItem, Store, StoreError, codec, connections, keys};
+use crate::model::{ChannelId, ChannelOrderId, Delivery, Failure, Lane, Tiding, Timestamp, Trigger};
+
+/// How long a repetition is recognised: longer than any marketplace repeats.
+const REMEMBERED_FOR: Duration = Duration::from_hours(24 * 4);
+
+/// Waits between the attempts to find out what stands behind an alias. At the end the delivery is
+/// dropped and the channel polled, which finds what the delivery was about.
+const RESOLVE_AGAIN: [Duration; 6] = [
+    Duration::from_secs(10),
+    Duration::from_secs(30),
+    Duration::from_mins(2),
+    Duration::from_mins(10),
+    Duration::from_hours(1),
+    Duration::from_hours(6),
+];
+
+/// What is stored of a delivery beside its body.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Head {
+    pub(super) delivery_id: String,
+    pub(super) topic: String,
+    pub(super) notes: Vec<(String, String)>,
+    pub(super) received_at: Timestamp,
+    /// How often its alias could not be resolved.
+    #[serde(default)]
+    pub(super) attempts: u32,
+    /// All but its alias was applied.
+    #[serde(default)]
+    pub(super) applied: bool,
+}
+
+impl Store {
+    /// T accept: the delivery is on disk when this returns. Tables `inbox`, `delivery_ids`. After a
+    /// crash before the answer the sender repeats and hears `Duplicate`. `DiskFull` below 256 MiB,
+    /// `Busy` when the queue or the channel's backlog is full.
+    pub async fn accept_delivery(
+        &self,
+        channel: &ChannelId,
+        delivery: Delivery,
+    ) -> Result<Accepted, StoreError> {
+        self.shared.need_room()?;
+        let row = keys::inbox(channel, self.shared.ticket());
+        let now = delivery.received_at;
+        let id = keys::delivery_id(channel, &delivery.delivery_id);
+        let sealed = {
+            let (head, body) = split(delivery);
+            self.shared.keyring().seal(Tab::Inbox, &row, &pack(&head, &body)?, &self.shared.random)?
+        };
+        let channel = channel.clone();
+        self.write("accept_delivery", move |tx| {
+            let expiry = tx.number(Tab::DeliveryIds, &id)?;
+            if expiry.is_some_and(|ms| Timestamp::from_millis(ms.cast_signed()) > now) {
+                return Ok(Accepted::Duplicate);
+            }
+            if tx.backlog(&channel) >= tx.shared.backlog_max {
+                return Err(StoreError::Busy);
+            }
+            tx.put_number(Tab::DeliveryIds, id, now.plus(REMEMBERED_FOR).as_millis().cast_unsigned())?;
+            tx.put_presealed(Tab::Inbox, row, &sealed)?;
+            tx.change_backlog(&channel, 1);
+            Ok(Accepted::New)
+        })
+        .await
+    }
+
+    /// Oldest pending deliveries of a channel that are due (unresolved ones wait for their time).
+    /// One that cannot be read is logged and left where it is.
+    pub fn inbox(
+        &self,
+        channel: &ChannelId,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Vec<InboxItem>, StoreError> {
+        let rows = self.snapshot()?;
+        let mut items: Vec<InboxItem> = Vec::new();
+        let own = keys::Key::of(channel);
+        let due = Span::prefix(own.clone().done())
+            .before(own.clone().time(now.plus(Duration::from_millis(1))).done());
+        for (tab, span) in [(Tab::Inbox, Span::prefix(own.done())), (Tab::Waiting, due)] {
+            if items.len() == limit {
+                break;
+            }
+            rows.walk(tab, &span, &mut |key, sealed| {
+                match read_row(&rows, tab, key, sealed) {
+                    Ok(item) => items.push(item),
+                    Err(e) => tracing::error!(%channel, "a delivery cannot be read: {e}"),
+                }
+                if items.len() < limit { GO_ON } else { STOP }
+            })?;
+        }
+        Ok(items)
+    }
+
+    /// T apply: what the deliveries say is merged or queued, their timeline lines are written and
+    /// their inbox rows removed; a row with an unknown alias stays, due again later, and is
+    /// reported in `Effects::unresolved`. Tables of orders, `jobs`, `due`, `inbox`, `waiting`.
+    pub async fn apply_deliveries(
+        &self,
+        channel: &ChannelId,
+        kind: &'static str,
+        read: Vec<(u64, Vec<Tiding>)>,
+        now: Timestamp,
+    ) -> Result<Effects, StoreError> {
+        let channel = channel.clone();
+        self.write("apply_deliveries", move |tx| {
+            let mut effects = Effects::default();
+            let mut last = None;
+            for (seq, tidings) in read {
+                let received = apply(tx, &channel, kind, (seq, tidings), &mut effects, now)?;
+                last = last.max(received);
+            }
+            if let Some(last) = last {
+                connections::webhook_seen(tx, &channel, last)?;
+            }
+            Ok(effects)
+        })
+        .await
+    }
+
+    /// T resolve: the orders behind an unresolved delivery are queued, or (`Err`) it waits longer;
+    /// after six attempts, or when nothing stands behind it, the row is dropped with an anomaly
+    /// and a poll. Tables `waiting`, `waiting_at`, `jobs`, `due`.
+    pub async fn resolve_delivery(
+        &self,
+        channel: &ChannelId,
+        seq: u64,
+        orders: Result<Vec<ChannelOrderId>, Failure>,
+        now: Timestamp,
+    ) -> Result<Effects, StoreError> {
+        let channel = channel.clone();
+        self.write("resolve_delivery", move |tx| resolve(tx, &channel, seq, orders, now)).await
+    }
+}
+
+fn split(delivery: Delivery) -> (Head, Zeroizing<Vec<u8>>) {
+    let head = Head {
+        delivery_id: delivery.delivery_id,
+        topic: delivery.topic,
+        notes: delivery.notes,
+        received_at: delivery.received_at,
+        attempts: 0,
+        applied: false,
+    };
+    (head, Zeroizing::new(delivery.body))
+}
+
+/// The length of the head, the head as JSON, the body as it came.
+fn pack(head: &Head, body: &[u8]) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+    let mut plain = Vec::with_capacity(body.len() + 512);
+    plain.extend([0; 4]);
+    serde_json::to_writer(&mut plain, head).map_err(|e| StoreError::Corrupt(format!("inbox: {e}")))?;
+    let length = u32::try_from(plain.len() - 4).unwrap_or(u32::MAX);
+    plain[..4].copy_from_slice(&length.to_be_bytes());
+    plain.extend(body);
+    Ok(Zeroizing::new(plain))
+}
+
+fn unpack(plain: &[u8]) -> Option<(Head, &[u8])> {
+    let (length, rest) = plain.split_first_chunk()?;
+    let (head, body) = rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
+    Some((serde_json::from_slice(head).ok()?, body))
+}
+
+fn open_row(
+    rows: &impl Rows,
+    tab: Tab,
+    key: &[u8],
+    sealed: &[u8],
+) -> Result<(Head, Zeroizing<Vec<u8>>), StoreError> {
+    let plain = rows.keyring().open(tab, key, sealed)?;
+    let (head, body) = unpack(&plain).ok_or_else(|| codec::corrupt(tab, key, "it is not a delivery"))?;
+    Ok((head, Zeroizing::new(body.to_vec())))
+}
+
+fn seq_of(tab: Tab, key: &[u8]) -> Option<u64> {
+    let mut cut = keys::Cut(key);
+    cut.channel()?;
+    if tab == Tab::Waiting {
+        cut.time()?;
+    }
+    cut.u64()
+}
+
+fn read_row(rows: &impl Rows, tab: Tab, key: &[u8], sealed: &[u8]) -> Result<InboxItem, StoreError> {
+    let (head, body) = open_row(rows, tab, key, sealed)?;
+    let seq = seq_of(tab, key).ok_or_else(|| codec::corrupt(tab, key, "its key is unknown"))?;
+    let delivery = Delivery {
+        delivery_id: head.delivery_id,
+        topic: head.topic,
+        notes: head.notes,
+        body: body.to_vec(),
+        received_at: head.received_at,
+    };
+    Ok(InboxItem { seq, delivery, attempts: head.attempts })
+}
+
+/// Where a delivery is.
+struct Place {
+    tab: Tab,
+    key: Vec<u8>,
+}
+
+fn find(rows: &impl Rows, channel: &ChannelId, seq: u64) -> Result<Option<(Place, Vec<u8>)>, StoreError> {
+    let key = keys::inbox(channel, seq);
+    if let Some(sealed) = rows.get(Tab::Inbox, &key)? {
+        return Ok(Some((Place { tab: Tab::Inbox, key }, sealed)));
+    }
+    let Some(due) = rows.number(Tab::WaitingAt, &key)? else { return Ok(None) };
+    let key = keys::waiting(channel, Timestamp::from_millis(due.cast_signed()), seq);
+    let sealed = rows.get(Tab::Waiting, &key)?;
+    Ok(sealed.map(|sealed| (Place { tab: Tab::Waiting, key }, sealed)))
+}
+
+fn remove(tx: &mut Txn<'_>, channel: &ChannelId, seq: u64, place: &Place) -> Result<(), StoreError> {
+    if tx.remove(place.tab, &place.key)? {
+        tx.change_backlog(channel, -1);
+    }
+    if place.tab == Tab::Waiting {
+        tx.remove(Tab::WaitingAt, &keys::inbox(channel, seq))?;
+    }
+    Ok(())
+}
+
+/// Puts a delivery aside until `due`.
+fn set_aside(
+    tx: &mut Txn<'_>,
+    channel: &ChannelId,
+    seq: u64,
+    place: &Place,
+    (head, body): (&Head, &[u8]),
+    due: Timestamp,
+) -> Result<(), StoreError> {
+    remove(tx, channel, seq, place)?;
+    let key = keys::waiting(channel, due, seq);
+    let sealed = tx.keyring().seal(Tab::Waiting, &key, &*pack(head, body)?, tx.random())?;
+    tx.put_bytes(Tab::Waiting, key, &sealed)?;
+    tx.put_number(Tab::WaitingAt, keys::inbox(channel, seq), due.as_millis().cast_unsigned())?;
+    tx.change_backlog(channel, 1);
+    Ok(())
+}
+
+/// Applies one delivery; answers when it was received. One that is gone was applied before.
+fn apply(
+    tx: &mut Txn<'_>,
+    channel: &ChannelId,
+    kind: &'static str,
+    (seq, tidings): (u64, Vec<Tiding>),
+    effects: &mut Effects,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, StoreError> {
+    let Some((place, sealed)) = find(tx, channel, seq)? else {
+        return Ok(None);
+    };
+    let (mut head, body) = open_row(tx, place.tab, &place.key, &sealed)?;
+    let delivery = Some(Received { seq, topic: &head.topic, at: head.received_at });
+    let how = How { delivery, ..How::listing(channel, kind, Trigger::Webhook, Lane::Webhook, now) };
+    let mut told = std::collections::BTreeSet::new();
+    let mut unknown = Vec::new();
+    for tiding in tidings {
+        if head.applied && !matches!(tiding, Tiding::Alias(_)) {
+            continue;
+        }
+        // One line per delivery and order: what follows about the same order is told by its events.
+        let quiet = order_of(&tiding).is_some_and(|order| !told.insert(order.clone()));
+        let how = How { quiet, ..how };
+        if let Absorbed::Unknown(alias) = absorb(tx, &how, tiding, effects)? {
+            unknown.push(alias);
+        }
+    }
+    let received_at = head.received_at;
+    if unknown.is_empty() {
+        remove(tx, channel, seq, &place)?;
+    } else {
+        // Normally resolved at once; the time counts when nobody does.
+        let due = now.plus(RESOLVE_AGAIN[0]);
+        head.applied = true;
+        set_aside(tx, channel, seq, &place, (&head, &body), due)?;
+        effects.unresolved.extend(unknown.into_iter().map(|alias| (seq, alias)));
+    }
+    Ok(Some(received_at))
+}
+
+fn order_of(tiding: &Tiding) -> Option<&ChannelOrderId> {
+    match tiding {
+        Tiding::Seen(seen) => Some(&seen.order),
+        Tiding::Hint { order, .. } => Some(order),
+        _ => None,
+    }
+}
+
+fn resolve(
+    tx: &mut Txn<'_>,
+    channel: &ChannelId,
+    seq: u64,
+    orders: Result<Vec<ChannelOrderId>, Failure>,
+    now: Timestamp,
+) -> Result<Effects, StoreError> {
+    let mut effects = Effects::default();
+    let Some((place, sealed)) = find(tx, channel, seq)? else {
+        return Ok(effects);
+    };
+    let (mut head, body) = open_row(tx, place.tab, &place.key, &sealed)?;
+    let delivery = Some(Received { seq, topic: &head.topic, at: head.received_at });
+    let how = How { delivery, ..How::listing(channel, "", Trigger::Webhook, Lane::Webhook, now) };
+    // Hints are not merged, so the kind of the channel does not matter.
+    match orders {
+        Ok(orders) if !orders.is_empty() => {
+            for order in orders {
+                absorb(tx, &how, Tiding::Hint { order, changed_at: None }, &mut effects)?;
+            }
+            remove(tx, channel, seq, &place)?;
+        }
+        Err(failure) if (head.attempts as usize) < RESOLVE_AGAIN.len() => {
+            let wait = now.plus(RESOLVE_AGAIN[head.attempts as usize]);
+            let due = failure.resume_at.unwrap_or(wait).max(wait);
+            head.attempts += 1;
+            set_aside(tx, channel, seq, &place, (&head, &body), due)?;
+        }
+        Ok(_) | Err(_) => {
+            remove(tx, channel, seq, &place)?;
+            effects.anomalies.push("unresolved_delivery".to_owned());
+            effects.poll_now = true;
+        }
+    }
+    Ok(effects)
+}
+
+/// Drops the pending deliveries of a channel whose body names one of `words`; all of them when
+/// `words` is `None`; never `own`, which is being applied. Answers the words found.
+pub(super) fn shred(
+    tx: &mut Txn<'_>,
+    channel: &ChannelId,
+    words: Option<&[String]>,
+    own: Option<u64>,
+) -> Result<std::collections::BTreeSet<String>, StoreError> {
+    let mut gone = Vec::new();
+    let mut found = std::collections::BTreeSet::new();
+    for tab in [Tab::Inbox, Tab::Waiting] {
+        tx.walk(tab, &Span::prefix(keys::Key::of(channel).done()), &mut |key, sealed| {
+            let Some(seq) = seq_of(tab, key).filter(|seq| Some(*seq) != own) else { return GO_ON };
+            let named = match (words, open_row(tx, tab, key, sealed)) {
+                (None, _) | (_, Err(_)) => true,
+                (Some(words), Ok((_, body))) => {
+                    let text = String::from_utf8_lossy(&body);
+                    let named: Vec<_> = words.iter().filter(|word| text.contains(word.as_str())).collect();
+                    found.extend(named.iter().map(|word| (*word).clone()));
+                    !named.is_empty()
+                }
+            };
+            if named {
+                gone.push((seq, Place { tab, key: key.to_vec() }));
+            }
+            GO_ON
+        })?;
+    }
+    for (seq, place) in &gone {
+        remove(tx, channel, *seq, place)?;
+    }
+    Ok(found)
+}
