@@ -35,8 +35,10 @@ impl Store {
         now: Timestamp,
     ) -> Result<Vec<Claim>, StoreError> {
         let channel = channel.clone();
-        self.write("claim_due", move |tx| claim(tx, &channel, limit, &in_flight.into_iter().collect(), now))
-            .await
+        self.write("claim_due", move |tx| {
+            claim(tx, &channel, limit, &in_flight.into_iter().collect(), least_urgent, now)
+        })
+        .await
     }
 
     /// When the next job, action or unresolved delivery of the channel is due; what is under way
@@ -106,6 +108,7 @@ fn claim(
     channel: &ChannelId,
     limit: usize,
     in_flight: &HashSet<ChannelOrderId>,
+    least_urgent: Lane,
     now: Timestamp,
 ) -> Result<Vec<Claim>, StoreError> {
     let running = running(tx, channel, tx.boot())?;

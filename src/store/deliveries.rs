@@ -187,6 +187,11 @@ fn open_row(
     Ok((head, Zeroizing::new(body.to_vec())))
 }
 
+/// What is stored of a delivery beside its body.
+pub(super) fn head_of(rows: &impl Rows, tab: Tab, key: &[u8], sealed: &[u8]) -> Result<Head, StoreError> {
+    open_row(rows, tab, key, sealed).map(|(head, _)| head)
+}
+
 fn seq_of(tab: Tab, key: &[u8]) -> Option<u64> {
     let mut cut = keys::Cut(key);
     cut.channel()?;

@@ -1,6 +1,6 @@
 //! The format of the file, and how an older one becomes the current one.
 
-use redb::{Database, ReadableDatabase as _, TableError};
+use redb::{ReadableDatabase, TableError};
 
 use super::StoreError;
 use super::rows::Rows;
@@ -13,7 +13,7 @@ pub(super) const SCHEMA: u32 = 1;
 const SCHEMA_KEY: &[u8] = b"schema";
 
 /// The format of a file that was just opened, before anything is written; `None` in a fresh one.
-pub(super) fn found(db: &Database) -> Result<Option<u32>, redb::Error> {
+pub(super) fn found(db: &impl ReadableDatabase) -> Result<Option<u32>, redb::Error> {
     let tx = db.begin_read()?;
     let table = match tx.open_table(Tab::Meta.definition()) {
         Ok(table) => table,

@@ -47,6 +47,7 @@ mod tokens;
 mod txn;
 mod types;
 mod upkeep;
+mod verify;
 mod views;
 mod writer;
 
@@ -62,7 +63,9 @@ use shared::Shared;
 use txn::Txn;
 use writer::Writer;
 
+pub use backup::restore;
 pub use types::*;
+pub use verify::{Fault, VerifyReport, verify, verify_backup, verify_running, watermarks};
 
 /// Called with the reason when the store can promise nothing any more.
 pub type Fatal = Arc<dyn Fn(&str) + Send + Sync>;
@@ -87,14 +90,7 @@ pub struct Options {
 impl Options {
     /// The defaults, with a key file in the folder.
     pub fn new(dir: impl Into<PathBuf>, clock: Clock, random: Random) -> Self {
-        Self {
-            dir: dir.into(),
-            key: None,
-            clock,
-            random,
-            cache_bytes: 64 << 20,
-            backlog_max: 100_000,
-        }
+        Self { dir: dir.into(), key: None, clock, random, cache_bytes: 64 << 20, backlog_max: 100_000 }
     }
 }
 

@@ -28,19 +28,16 @@ pub(super) fn file(options: Options, fatal: Fatal) -> Result<Store, OpenError> {
         return Err(damaged(&options, "a restore into this folder was interrupted, run it again"));
     }
     files::touch(&path).map_err(folder)?;
-    let db = engine(&options).create(&path).map_err(|e| refused(&options, e))?;
+    let db = engine(&options).create(&path).map_err(|e| refused(&options.dir, e))?;
     finish(options, db, Some(fatal))
 }
 
 /// Opens a store on any storage. Each operation is committed by its caller, without a thread, so
 /// that it can run under virtual time; a failed store answers `Closed`.
-pub(super) fn inline(
-    options: Options,
-    storage: impl StorageBackend,
-) -> Result<Store, OpenError> {
+pub(super) fn inline(options: Options, storage: impl StorageBackend) -> Result<Store, OpenError> {
     files::make_folder(&options.dir)
         .map_err(|source| OpenError::Folder { dir: options.dir.display().to_string(), source })?;
-    let db = engine(&options).create_with_backend(storage).map_err(|e| refused(&options, e))?;
+    let db = engine(&options).create_with_backend(storage).map_err(|e| refused(&options.dir, e))?;
     finish(options, db, None)
 }
 
@@ -74,14 +71,16 @@ fn finish(options: Options, db: Database, fatal: Option<Fatal>) -> Result<Store,
     let mut memory = recount(&rows).map_err(|e| fault(&e))?;
     drop(rows);
     let db = Arc::new(db);
-    let shared = Arc::new(Shared::new(options.clone(), boot, db.clone(), keyring, &memory));
+    let threaded = fatal.is_some();
+    let fatal = fatal.unwrap_or_else(|| Arc::new(|_| {}));
+    let shared = Arc::new(Shared::new(options.clone(), fatal, boot, db.clone(), keyring, &memory));
     begin(&db, &mut memory, &shared).map_err(|e| damaged(&options, &e))?;
     let engine = Engine::new(db, memory, shared.clone());
-    let writer = if inline {
-        Writer::Inline(Box::new(std::sync::Mutex::new(engine)))
-    } else {
+    let writer = if threaded {
         let dir = options.dir.display().to_string();
         Writer::start(engine).map_err(|source| OpenError::Folder { dir, source })?
+    } else {
+        Writer::Inline(Box::new(std::sync::Mutex::new(engine)))
     };
     Ok(Store { shared, writer: Arc::new(writer) })
 }
@@ -138,8 +137,8 @@ fn damaged(options: &Options, what: &str) -> OpenError {
     OpenError::Damaged { dir: options.dir.display().to_string(), what: what.to_owned() }
 }
 
-fn refused(options: &Options, error: DatabaseError) -> OpenError {
-    let dir = options.dir.display().to_string();
+pub(super) fn refused(dir: &std::path::Path, error: DatabaseError) -> OpenError {
+    let dir = dir.display().to_string();
     match error {
         DatabaseError::DatabaseAlreadyOpen => OpenError::InUse { dir },
         DatabaseError::Storage(StorageError::Io(source))

@@ -30,7 +30,7 @@ pub(super) fn updated_at(order: &Order) -> Timestamp {
 /// Since when the order has been at its end, as far as it can be told: the retention of personal
 /// data runs from then. Where no delivery is announced, a shipped order counts as delivered after
 /// a week.
-fn ended_at(order: &Order) -> Option<Timestamp> {
+pub(super) fn ended_at(order: &Order) -> Option<Timestamp> {
     let changed = updated_at(order).min(order.stored_at);
     match order.status {
         OrderStatus::Delivered | OrderStatus::Cancelled => Some(changed),

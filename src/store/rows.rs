@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 
-use redb::{Database, ReadOnlyTable, ReadTransaction, ReadableDatabase as _};
+use redb::{ReadOnlyTable, ReadTransaction, ReadableDatabase};
 use serde::de::DeserializeOwned;
 
 use super::crypt::Keyring;
@@ -165,7 +165,7 @@ pub(super) struct Snapshot {
 }
 
 impl Snapshot {
-    pub(super) fn of(db: &Database, keyring: Arc<Keyring>) -> Result<Self, StoreError> {
+    pub(super) fn of(db: &impl ReadableDatabase, keyring: Arc<Keyring>) -> Result<Self, StoreError> {
         let tx = db.begin_read().map_err(|e| StoreError::Corrupt(format!("cannot read: {e}")))?;
         Ok(Self { tx, tables: [const { OnceCell::new() }; Tab::COUNT], keyring })
     }

@@ -40,9 +40,9 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    #[allow(clippy::too_many_arguments, reason = "called once, where a store is opened")]
     pub(super) fn new(
         options: super::Options,
+        fatal: Fatal,
         boot: u64,
         db: Arc<Database>,
         keyring: Keyring,
@@ -54,7 +54,7 @@ impl Shared {
             random: options.random,
             boot,
             backlog_max: options.backlog_max,
-            fatal: options.fatal,
+            fatal,
             disk: Gauge::default(),
             changes: watch::Sender::new(memory.changes),
             notices: watch::Sender::new(0),
@@ -84,7 +84,7 @@ impl Shared {
     pub(super) fn snapshot(&self) -> Result<Snapshot, StoreError> {
         let keyring = self.keyring.read().unwrap_or_else(PoisonError::into_inner);
         let db = self.db.read().unwrap_or_else(PoisonError::into_inner).clone().ok_or(StoreError::Closed)?;
-        Snapshot::of(&db, keyring.clone())
+        Snapshot::of(&*db, keyring.clone())
     }
 
     /// Refuses while the disk is nearly full.

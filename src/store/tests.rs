@@ -9,6 +9,7 @@ mod accepting;
 mod acting;
 mod asking;
 mod erasing;
+mod keeping;
 mod listing;
 mod syncing;
 
@@ -23,6 +24,15 @@ const KIND: &str = "shop";
 
 fn start() -> Timestamp {
     Timestamp::parse("2026-11-20T12:00:00Z").expect("time")
+}
+
+/// Whatever a test did, the invariants hold.
+impl Drop for Bench {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert_eq!(verify_running(&self.store).expect("checked").faults, []);
+        }
+    }
 }
 
 impl Bench {

@@ -33,6 +33,17 @@ pub enum OpenError {
     Damaged { dir: String, what: String },
 }
 
+/// Why a backup cannot be put back or checked.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreError {
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error("{file} is not a backup of fenicia: {what}. Name a file that `fenicia backup` made")]
+    NotABackup { file: String, what: String },
+    #[error("the data folder {dir} holds a store already: choose another folder, or replace the store")]
+    NotEmpty { dir: String },
+}
+
 /// Why an operation was not done. None of them leaves half of it behind.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {

@@ -136,7 +136,8 @@ async fn an_alias_of_a_stored_order_is_known() {
 impl Bench {
     async fn claim_all_ids(&self) -> Vec<String> {
         let later = self.now.plus(Duration::from_secs(1));
-        let claims = self.store.claim_due(&tienda(), 10, Vec::new(), Lane::Bulk, later).await.expect("claims");
+        let claims =
+            self.store.claim_due(&tienda(), 10, Vec::new(), Lane::Bulk, later).await.expect("claims");
         claims.iter().map(|claim| claim.order.order.to_string()).collect()
     }
 }

@@ -56,7 +56,14 @@ async fn a_thousand_triggers_are_one_row_and_one_fetch() {
     let claim = bench.claim_one().await;
     assert_eq!((claim.lane, claim.attempt, claim.known), (Lane::Webhook, 1, false));
     let in_flight = vec![claim.order.order.clone()];
-    assert!(bench.store.claim_due(&tienda(), 10, in_flight, Lane::Bulk, bench.now).await.expect("none").is_empty());
+    assert!(
+        bench
+            .store
+            .claim_due(&tienda(), 10, in_flight, Lane::Bulk, bench.now)
+            .await
+            .expect("none")
+            .is_empty()
+    );
     assert_eq!(bench.store.next_due(&tienda()).expect("due"), None);
     let done = bench.finish(claim, found(seen("1", Source::Fetch, bench.now, OrderStatus::Accepted))).await;
     assert!(!done.again && done.changed.expect("stored").created);
@@ -255,7 +262,10 @@ async fn due_times_are_spread_after_an_outage() {
     bench.store.raise(keys, Lane::Webhook, bench.now, bench.now).await.expect("raised");
     let later = bench.now.plus(Duration::from_secs(1));
     bench.store.spread_due(&tienda(), Duration::from_secs(100), later).await.expect("spread");
-    let due = bench.store.claim_due(&tienda(), 10, Vec::new(), Lane::Bulk, later.plus(Duration::from_secs(35))).await;
+    let due = bench
+        .store
+        .claim_due(&tienda(), 10, Vec::new(), Lane::Bulk, later.plus(Duration::from_secs(35)))
+        .await;
     assert_eq!(due.expect("claims").len(), 4);
 }
 
