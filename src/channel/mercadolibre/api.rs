@@ -43,7 +43,7 @@ pub struct Ask<'a> {
 /// Opts into the documented form of shipments; without it an older one may come.
 pub const NEW_FORMAT: &[(&str, &str)] = &[("x-format-new", "true")];
 
-impl<'a> Ask<'a> {
+impl Ask<'_> {
     pub fn one(operation: &'static str, path: String) -> Self {
         Self { operation, path, about: About::OneThing, headers: &[] }
     }

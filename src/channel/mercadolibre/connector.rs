@@ -107,7 +107,7 @@ impl Channel for MercadoLibre {
         Some(Reread {
             statuses: &[OrderStatus::Pending, OrderStatus::Accepted, OrderStatus::Shipped],
             every: DAY,
-            max_age: REACH - 5 * DAY,
+            max_age: Duration::from_secs(360 * 86_400),
         })
     }
 

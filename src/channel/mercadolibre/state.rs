@@ -55,9 +55,9 @@ const WAITING: [&str; 12] = [
 const HANDED_OVER: [&str; 4] = ["picked_up", "authorized_by_carrier", "in_hub", "dropped_off"];
 const SENT_OUTSIDE: [&str; 3] = ["shipped_outside_me", "shipped_outside_me_trusted", "inferred_shipped"];
 
-/// A mode in which nobody but the two ratings tells about the delivery.
-fn is_told_by_ratings(mode: &str) -> bool {
-    matches!(mode, "custom" | "not_specified")
+/// Whether nobody but the two ratings tells about the delivery.
+fn is_told_by_ratings(parcel: Parcel<'_>) -> bool {
+    matches!(parcel, Parcel::None | Parcel::Seen { mode: "custom" | "not_specified", .. })
 }
 
 pub fn order_status(sale: &Sale<'_>, parcel: Parcel<'_>) -> Native<OrderStatus> {
@@ -71,19 +71,15 @@ pub fn order_status(sale: &Sale<'_>, parcel: Parcel<'_>) -> Native<OrderStatus> 
     }
     match parcel {
         Parcel::Unseen => return Native::Absent,
-        Parcel::None if rated_delivered => return Native::Known(Delivered),
-        Parcel::None => {}
         Parcel::Seen { status: "delivered", .. } => return Native::Known(Delivered),
-        Parcel::Seen { mode, .. } if is_told_by_ratings(mode) && rated_delivered => {
-            return Native::Known(Delivered);
-        }
+        _ if rated_delivered && is_told_by_ratings(parcel) => return Native::Known(Delivered),
         Parcel::Seen { status, substatus, .. } if left_the_seller(status, substatus) => {
             return Native::Known(Shipped);
         }
         Parcel::Seen { status, .. } if !WAITING.contains(&status) => {
             return Native::Unknown(format!("shipment {status}"));
         }
-        Parcel::Seen { .. } => {}
+        Parcel::None | Parcel::Seen { .. } => {}
     }
     if MONEY_IS_THERE.contains(&sale.status) {
         Native::Known(Accepted)
@@ -291,11 +287,21 @@ mod tests {
         (money.status, money.refunded.to_string())
     }
 
+    /// Order status, payments (status, paid, given back), tags, total; payment status, refunded.
+    type PaymentRow = (
+        &'static str,
+        &'static [(&'static str, &'static str, &'static str)],
+        &'static [&'static str],
+        &'static str,
+        PaymentStatus,
+        &'static str,
+    );
+
     #[test]
     fn the_payment_table_row_by_row() {
         use PaymentStatus::{Paid, PartiallyRefunded, Pending, Refunded};
         #[rustfmt::skip]
-        let table: &[(&str, &[(&str, &str, &str)], &[&str], &str, PaymentStatus, &str)] = &[
+        let table: &[PaymentRow] = &[
             // 1
             ("confirmed", &[], &[], "100", Pending, "0.00"),
             ("payment_in_process", &[("in_process", "100", "0"), ("rejected", "100", "0")], &[], "100", Pending, "0.00"),

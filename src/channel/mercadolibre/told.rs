@@ -29,14 +29,10 @@ impl<K: Eq + Hash, M: PartialEq> Told<K, M> {
     }
 
     /// Notes an entry; true when it was not told with this mark before.
-    pub fn is_news(&mut self, entry: K, mark: M) -> bool
-    where
-        K: Clone,
-        M: Clone,
-    {
-        let settled = self.settled.get(&entry) == Some(&mark);
-        let told_in_this_walk = self.walking.insert(entry, mark.clone()).is_some_and(|before| before == mark);
-        !settled && !told_in_this_walk
+    pub fn is_news(&mut self, entry: K, mark: M) -> bool {
+        let told = [&self.settled, &self.walking].into_iter().any(|told| told.get(&entry) == Some(&mark));
+        self.walking.insert(entry, mark);
+        !told
     }
 
     /// The walk has come to its end.

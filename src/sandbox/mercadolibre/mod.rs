@@ -181,6 +181,10 @@ impl Stand for MercadoLibre {
         Ok(id.to_string())
     }
 
+    fn flavours(&self) -> &'static [&'static str] {
+        shop::FLAVOURS
+    }
+
     fn happen(&self, order: &str, deed: &Deed) -> Result<(), Refused> {
         let id = order.parse().map_err(|_| Refused::new("a sale's id is a number"))?;
         let mut state = self.state();

@@ -19,8 +19,25 @@ const PAYMENT: u64 = 91_000_000_000;
 const PERSON: u64 = 6_000_000;
 const BILLING: u64 = 700_000;
 
+/// What `Flavour::read` knows beside the usual sale.
+pub(super) const FLAVOURS: &[&str] = &[
+    "custom",
+    "full",
+    "flex",
+    "drop_off",
+    "agreed",
+    "cart",
+    "slow",
+    "never_shows",
+    "fraud",
+    "custom_field",
+    "to_balance",
+    "rejected_first",
+];
+
 /// A special sort of sale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a peculiarity of its own")]
 struct Flavour {
     /// `None`: no shipment, the delivery is agreed.
     mode: Option<Mode>,

@@ -22,7 +22,8 @@ pub(super) struct Access {
     refresh: String,
     /// How often each spent refresh token came back.
     spent: HashMap<String, u32>,
-    access: HashMap<String, Timestamp>,
+    /// Access tokens with their ends.
+    live: HashMap<String, Timestamp>,
     codes: HashMap<String, Pending>,
     revoked: bool,
 }
@@ -38,7 +39,7 @@ impl Access {
         Self {
             refresh: FIRST_REFRESH.to_owned(),
             spent: HashMap::new(),
-            access: HashMap::new(),
+            live: HashMap::new(),
             codes: HashMap::new(),
             revoked: false,
         }
@@ -50,12 +51,12 @@ impl Access {
     }
 
     pub(super) fn revoke(&mut self) {
-        self.access.clear();
+        self.live.clear();
         self.revoked = true;
     }
 
     pub(super) fn expire(&mut self, now: Timestamp) {
-        for end in self.access.values_mut() {
+        for end in self.live.values_mut() {
             *end = now;
         }
     }
@@ -65,7 +66,7 @@ impl Access {
     }
 
     pub(super) fn knows(&self, token: &str, now: Timestamp) -> bool {
-        !self.revoked && self.access.get(token).is_some_and(|end| *end > now)
+        !self.revoked && self.live.get(token).is_some_and(|end| *end > now)
     }
 
     /// `GET /authorization`: the seller consents at once.
@@ -153,8 +154,8 @@ impl Access {
         let now = kit.now();
         let access = format!("APP_USR-{CLIENT_ID}-{}-{USER_ID}", kit.random.token(12));
         let refresh = format!("TG-{}-{USER_ID}", kit.random.token(12));
-        self.access.retain(|_, end| *end > now);
-        self.access.insert(access.clone(), now.plus(LIFE));
+        self.live.retain(|_, end| *end > now);
+        self.live.insert(access.clone(), now.plus(LIFE));
         self.spent.insert(std::mem::replace(&mut self.refresh, refresh.clone()), 0);
         let body = json!({
             "access_token": access, "token_type": "bearer", "expires_in": LIFE.as_secs(),

@@ -150,7 +150,6 @@ pub(super) struct Parcel {
 /// A report that was accepted and does not show yet.
 #[derive(Clone, Debug)]
 pub(super) struct Report {
-    pub shows_at: Timestamp,
     pub number: Option<String>,
 }
 

@@ -132,7 +132,7 @@ impl Desk<'_> {
         let Some(parcel) = self.world.parcels.get_mut(&id) else { return Vec::new() };
         if !parcel.slow.is_zero() && !parcel.has_left() {
             let shows_at = self.now.plus(parcel.slow);
-            parcel.reported = Some(Report { shows_at, number });
+            parcel.reported = Some(Report { number });
             self.world.reported.insert((shows_at, id));
             return Vec::new();
         }
