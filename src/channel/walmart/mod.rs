@@ -4,6 +4,7 @@
 //! says, per quantity, where its units are. An order must be acknowledged within four hours, and
 //! before it is shipped; marking as shipped charges the customer and needs a tracking number.
 
+mod actions;
 mod api;
 mod auth;
 mod carriers;
@@ -14,6 +15,7 @@ mod facts;
 mod inbound;
 mod map;
 mod market;
+mod outbound;
 mod probe;
 #[cfg(test)]
 mod samples;
@@ -21,8 +23,12 @@ mod setup;
 mod units;
 mod walk;
 
-use super::{Answer, Call, Channel, Fetched, Finding, ListRequest, Page, Stream};
-use crate::model::{ActionRequest, ChannelOrderId, Order, RateLimit, Tokens};
+use super::{
+    Answer, Call, Channel, Fetched, Finding, ListRequest, Memo, Page, Performed, Refused, Stream, Verdict,
+};
+use crate::model::{
+    Action, ActionRequest, Capabilities, ChannelOrderId, Order, RateLimit, Timestamp, Tokens,
+};
 
 pub use setup::KIND;
 
@@ -79,5 +85,21 @@ impl Channel for Walmart {
         let ours = facts.node() != Some(Node::Walmart);
         let due = self.acknowledge == Acknowledge::OnImport && ours && facts.created() > 0;
         due.then_some(ActionRequest::Acknowledge)
+    }
+
+    fn capabilities(&self, order: &Order, now: Timestamp) -> Capabilities {
+        self.abilities(order, now)
+    }
+
+    fn prepare(&self, order: &Order, request: &ActionRequest, now: Timestamp) -> Result<Memo, Refused> {
+        self.prepared(order, request, now)
+    }
+
+    fn perform<'a>(&'a self, call: Call<'a>, order: &'a Order, action: &'a Action) -> Answer<'a, Performed> {
+        Box::pin(self.carry_out(call, order, action))
+    }
+
+    fn judge(&self, order: &Order, action: &Action) -> Verdict {
+        actions::judge(order, action)
     }
 }

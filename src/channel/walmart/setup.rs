@@ -71,6 +71,10 @@ impl Acknowledge {
 }
 
 fn build(settings: &Settings, env: &Env) -> Result<Arc<dyn Channel>, Vec<KeyFault>> {
+    Ok(Arc::new(read(settings, env)?))
+}
+
+fn read(settings: &Settings, env: &Env) -> Result<Walmart, Vec<KeyFault>> {
     let mut faults = Vec::new();
     let market = Some(settings.text("market")).filter(|name| !name.is_empty()).unwrap_or("us");
     let market = Market::named(market).or_else(|| {
@@ -104,7 +108,7 @@ fn build(settings: &Settings, env: &Env) -> Result<Arc<dyn Channel>, Vec<KeyFaul
         (Some(market), Some(acknowledge), Some(secret), true) => {
             let credentials =
                 Credentials { client_id: client_id.to_owned(), client_secret: Secret::new(secret.expose()) };
-            Ok(Arc::new(Walmart { api: Api::new(settings, env, market), market, acknowledge, credentials }))
+            Ok(Walmart { api: Api::new(settings, env, market), market, acknowledge, credentials })
         }
         _ => Err(faults),
     }
@@ -115,7 +119,7 @@ fn fault(key: &'static str, what: &str, cure: String) -> KeyFault {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::collections::BTreeMap;
     use std::time::Duration;
 
@@ -126,10 +130,19 @@ mod tests {
     use crate::net::{Http, HttpOptions};
     use crate::random::Random;
 
-    fn faults(values: &[(&str, Value)]) -> Vec<&'static str> {
+    pub fn text(text: &str) -> Value {
+        Value::Text(text.to_owned())
+    }
+
+    /// A connection, or the keys that are wrong.
+    pub fn connect(
+        values: &[(&str, Value)],
+        base_url: Option<String>,
+        clock: Clock,
+    ) -> Result<Walmart, Vec<&'static str>> {
         let settings = Settings {
             id: ChannelId::new("walmart").unwrap(),
-            base_url: None,
+            base_url,
             request_timeout: Duration::from_secs(30),
             values: values
                 .iter()
@@ -137,21 +150,29 @@ mod tests {
                 .collect::<BTreeMap<_, _>>(),
         };
         let options = HttpOptions {
-            body_max_bytes: 1_000,
+            body_max_bytes: 10_000_000,
             connect_timeout: Duration::from_secs(5),
             user_agent: "fenicia-test".into(),
         };
-        let env = Env {
-            clock: Clock::starting_at(Timestamp::EPOCH),
-            random: Random::seeded(1),
-            http: Http::new(options).unwrap(),
-        };
-        build(&settings, &env).err().unwrap_or_default().into_iter().map(|fault| fault.key).collect()
+        let env = Env { clock, random: Random::seeded(1), http: Http::new(options).unwrap() };
+        read(&settings, &env).map_err(|faults| faults.into_iter().map(|fault| fault.key).collect())
+    }
+
+    pub fn walmart(market: &str, acknowledge: &str) -> Walmart {
+        let values = [
+            ("market", text(market)),
+            ("acknowledge", text(acknowledge)),
+            ("client_id", text("id")),
+            ("client_secret", Value::Secret(Secret::new("s"))),
+        ];
+        connect(&values, None, Clock::starting_at(Timestamp::EPOCH)).unwrap_or_else(|keys| panic!("{keys:?}"))
     }
 
     #[tokio::test]
     async fn every_fault_is_named_at_once() {
-        let text = |text: &str| Value::Text(text.to_owned());
+        let faults = |values: &[(&str, Value)]| {
+            connect(values, None, Clock::starting_at(Timestamp::EPOCH)).err().unwrap_or_default()
+        };
         let secret = || Value::Secret(Secret::new("s"));
         assert_eq!(faults(&[("client_id", text("id")), ("client_secret", secret())]), Vec::<&str>::new());
         assert_eq!(

@@ -71,11 +71,6 @@ impl State {
     pub const fn was_charged(self) -> bool {
         matches!(self, Self::Shipped | Self::Delivered | Self::Refunded)
     }
-
-    /// Still to be sent: can be shipped or cancelled.
-    pub const fn is_live(self) -> bool {
-        matches!(self, Self::Created | Self::Acknowledged)
-    }
 }
 
 /// Some units of a line in one state.
@@ -165,6 +160,7 @@ impl Count {
         State::ALL.into_iter().filter(|state| state.was_charged()).map(|state| self.get(state)).sum()
     }
 
+    /// Still to be sent: can be shipped or cancelled.
     pub fn live(self) -> u32 {
         self.get(State::Created).saturating_add(self.get(State::Acknowledged))
     }
