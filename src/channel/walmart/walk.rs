@@ -187,18 +187,14 @@ impl Walk {
         self.seen += page.orders;
         let cursor = page.cursor.map(|cursor| cursor.trim().to_owned()).filter(|cursor| !is_end(cursor));
         let repeats = cursor.is_some() && cursor == self.cursor;
-        match cursor.filter(|_| page.orders > 0 && !repeats) {
-            Some(cursor) => {
-                self.cursor = Some(cursor);
-                self.cursor_at = Some(read_at);
-                false
-            }
-            None => {
-                let short = repeats && page.total.is_some_and(|total| total > self.seen);
-                self.end_part();
-                short
-            }
+        if page.orders > 0 && !repeats && cursor.is_some() {
+            self.cursor = cursor;
+            self.cursor_at = Some(read_at);
+            return false;
         }
+        let short = repeats && page.total.is_some_and(|total| total > self.seen);
+        self.end_part();
+        short
     }
 
     /// The part under way is over, or not to be had.

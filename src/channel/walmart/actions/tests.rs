@@ -110,7 +110,7 @@ fn action(order: &Order, request: ActionRequest, memo: Memo) -> Action {
     }
 }
 
-fn field(refused: Result<Memo, Refused>) -> &'static str {
+fn field(refused: &Result<Memo, Refused>) -> &'static str {
     match refused {
         Err(Refused::Invalid { field, .. }) => field,
         Err(Refused::Conflict { .. }) => "conflict",
@@ -136,7 +136,7 @@ async fn what_is_wrong_with_a_shipment_is_named() {
         (ship("UPS", "9", None, &[("1", 1), ("1", 2)]), "items"),
         (ship("UPS", "9", None, &[("1", 0)]), "items"),
     ] {
-        assert_eq!(field(here.prepared(&order, &request, now())), expected, "{request:?}");
+        assert_eq!(field(&here.prepared(&order, &request, now())), expected, "{request:?}");
     }
 }
 
@@ -162,7 +162,7 @@ async fn orders_that_walmart_sends_itself_are_read_only() {
     for request in
         [ship("UPS", "1", None, &[("1", 1)]), correct("2", None), cancel(), ActionRequest::Acknowledge]
     {
-        assert_eq!(field(here.prepared(&theirs, &request, now())), "unsupported", "{request:?}");
+        assert_eq!(field(&here.prepared(&theirs, &request, now())), "unsupported", "{request:?}");
     }
 }
 
@@ -171,9 +171,9 @@ async fn a_customer_s_wish_to_cancel_stops_the_shipment() {
     let here = walmart("us", "on_import");
     let unwanted = Line { unwanted: true, ..line("4", [0, 1, 0, 0]) };
     let mixed = order(&[line("1", [0, 1, 0, 0]), unwanted.clone()]);
-    assert_eq!(field(here.prepared(&mixed, &ship("UPS", "1", None, &[("1", 1)]), now())), "fine");
+    assert_eq!(field(&here.prepared(&mixed, &ship("UPS", "1", None, &[("1", 1)]), now())), "fine");
     assert_eq!(
-        field(here.prepared(&mixed, &ship("UPS", "1", None, &[("1", 1), ("4", 1)]), now())),
+        field(&here.prepared(&mixed, &ship("UPS", "1", None, &[("1", 1), ("4", 1)]), now())),
         "conflict"
     );
     let able = here.abilities(&order(&[unwanted]), now());
@@ -194,7 +194,7 @@ async fn what_another_tool_acknowledges_is_not_shipped_before() {
         [("on_import", "fine", true), ("on_ship", "fine", false), ("never", "conflict", false)]
     {
         let here = walmart("us", acknowledge);
-        assert_eq!(field(here.prepared(&new, &request, now())), expected, "{acknowledge}");
+        assert_eq!(field(&here.prepared(&new, &request, now())), expected, "{acknowledge}");
         assert_eq!(crate::channel::Channel::wants(&here, &new).is_some(), wants, "{acknowledge}");
     }
 }
@@ -207,13 +207,13 @@ async fn a_number_is_replaced_within_four_hours() {
     assert_eq!(here.abilities(&sent, now()).tracking, TrackingAbility::yes(Some(limit)));
     let memo = here.prepared(&sent, &correct("794", None), now()).unwrap();
     assert_eq!((memo[REPLACES].as_str(), memo[CARRIER].as_str()), ("1Z", "FedEx"));
-    assert_eq!(field(here.prepared(&sent, &correct("794", Some("UPS:1Z")), limit)), "fine");
-    assert_eq!(field(here.prepared(&sent, &correct("794", Some("UPS:2Z")), limit)), "shipment_id");
+    assert_eq!(field(&here.prepared(&sent, &correct("794", Some("UPS:1Z")), limit)), "fine");
+    assert_eq!(field(&here.prepared(&sent, &correct("794", Some("UPS:2Z")), limit)), "shipment_id");
     let late = limit.plus(Duration::from_secs(1));
-    assert_eq!(field(here.prepared(&sent, &correct("794", None), late)), "conflict");
+    assert_eq!(field(&here.prepared(&sent, &correct("794", None), late)), "conflict");
     assert!(!here.abilities(&sent, late).tracking.supported);
     assert_eq!(
-        field(here.prepared(&order(&[line("1", [0, 1, 0, 0])]), &correct("794", None), now())),
+        field(&here.prepared(&order(&[line("1", [0, 1, 0, 0])]), &correct("794", None), now())),
         "conflict"
     );
 }
@@ -229,7 +229,7 @@ async fn what_is_live_can_be_cancelled() {
         (vec![], "conflict"),
     ] {
         let order = order(&lines);
-        assert_eq!(field(here.prepared(&order, &cancel(), now())), expected, "{lines:?}");
+        assert_eq!(field(&here.prepared(&order, &cancel(), now())), expected, "{lines:?}");
         assert_eq!(here.abilities(&order, now()).cancel.supported, expected == "fine");
     }
 }
