@@ -25,6 +25,8 @@ const PAGES_MAX: usize = 20;
 pub(super) struct Fetcher {
     /// Fulfilment orders were denied: they are not asked for again.
     without_work: AtomicBool,
+    /// This version lacks one of the extra fields: only the essential ones are asked for.
+    bare: AtomicBool,
 }
 
 #[derive(Deserialize)]
@@ -34,7 +36,7 @@ struct Nodes {
 
 impl Fetcher {
     pub(super) fn new() -> Self {
-        Self { without_work: AtomicBool::new(false) }
+        Self { without_work: AtomicBool::new(false), bare: AtomicBool::new(false) }
     }
 
     pub(super) async fn fetch(
@@ -54,38 +56,58 @@ impl Fetcher {
         Ok(fetched)
     }
 
+    /// Asks for less when part of the question is refused as such; twice at most.
     async fn batch(
         &self,
         api: &Api,
         call: Call<'_>,
         orders: &[ChannelOrderId],
     ) -> Result<Vec<Fetched>, Failure> {
-        if !self.may_see_work(call) {
-            return batch(api, call, &query::ORDERS_WITHOUT_WORK, orders).await;
-        }
-        match batch(api, call, &query::ORDERS, orders).await {
-            Err(failure)
-                if failure.kind == FailureKind::Permission
-                    && failure.message.contains("fulfillmentOrders") =>
-            {
-                self.without_work.store(true, Ordering::Relaxed);
-                batch(api, call, &query::ORDERS_WITHOUT_WORK, orders).await
+        for _ in 0..2 {
+            let query = self.query(call);
+            match batch(api, call, query, orders).await {
+                Err(failure) if self.asks_less_after(&failure) && self.query(call).text != query.text => {}
+                settled => return settled,
             }
-            settled => settled,
+        }
+        batch(api, call, self.query(call), orders).await
+    }
+
+    fn query(&self, call: Call<'_>) -> &'static Query {
+        match (self.bare.load(Ordering::Relaxed), self.may_see_work(call)) {
+            (false, true) => &query::ORDERS,
+            (false, false) => &query::ORDERS_WITHOUT_WORK,
+            (true, true) => &query::BARE_ORDERS,
+            (true, false) => &query::BARE_ORDERS_WITHOUT_WORK,
         }
     }
 
+    fn asks_less_after(&self, failure: &Failure) -> bool {
+        let (part, flag) = match failure.kind {
+            FailureKind::Permission if failure.message.contains("fulfillmentOrders") => {
+                ("fulfilment orders", &self.without_work)
+            }
+            FailureKind::InvalidRequest if failure.message.contains("doesn't exist on type") => {
+                ("further sums and counts", &self.bare)
+            }
+            _ => return false,
+        };
+        if !flag.swap(true, Ordering::Relaxed) {
+            tracing::warn!(part, %failure, "part of every order is not to be had; the rest is read without it");
+        }
+        true
+    }
+
+    /// Rights may have changed: what was denied is asked for again.
+    pub(super) fn forget_denials(&self) {
+        self.without_work.store(false, Ordering::Relaxed);
+    }
+
     fn may_see_work(&self, call: Call<'_>) -> bool {
-        let granted = &call.tokens.scopes;
-        let kinds = ["merchant_managed", "third_party", "assigned"];
-        let denied = !granted.is_empty()
-            && kinds.iter().all(|kind| {
-                let right = match *kind {
-                    "assigned" => "read_assigned_fulfillment_orders".to_owned(),
-                    kind => format!("read_{kind}_fulfillment_orders"),
-                };
-                auth::allows(granted, &right) == Some(false)
-            });
+        let denied = ["merchant_managed", "third_party", "assigned"].iter().all(|kind| {
+            let right = format!("read_{kind}_fulfillment_orders");
+            auth::allows(&call.tokens.scopes, &right) == Some(false)
+        });
         !denied && !self.without_work.load(Ordering::Relaxed)
     }
 }

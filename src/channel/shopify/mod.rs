@@ -110,7 +110,11 @@ impl Channel for Shopify {
     }
 
     fn authorise<'a>(&'a self, held: Option<&'a Tokens>) -> Answer<'a, Tokens> {
-        Box::pin(auth::authorise(&self.api, &self.account, held))
+        Box::pin(async move {
+            let tokens = auth::authorise(&self.api, &self.account, held).await?;
+            self.fetcher.forget_denials();
+            Ok(tokens)
+        })
     }
 
     fn probe<'a>(&'a self, call: Call<'a>) -> Answer<'a, Vec<Finding>> {

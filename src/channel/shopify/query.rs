@@ -52,29 +52,62 @@ macro_rules! fulfilment_orders {
     };
 }
 
-/// Everything of an order but its fulfilment orders, which need a permission of their own.
-macro_rules! order {
-    () => {
+/// What an order cannot do without, and what more is asked of each fulfilment.
+macro_rules! essentials {
+    ($of_fulfilments:expr) => {
         concat!(
             "id name processedAt updatedAt cancelledAt cancelReason note tags email phone \
              displayFinancialStatus displayFulfillmentStatus currencyCode \
              totalPriceSet { shopMoney { amount } } currentTotalPriceSet { shopMoney { amount } } \
-             subtotalPriceSet { shopMoney { amount } } currentSubtotalPriceSet { shopMoney { amount } } \
-             totalTaxSet { shopMoney { amount } } currentTotalTaxSet { shopMoney { amount } } \
-             totalDiscountsSet { shopMoney { amount } } currentTotalDiscountsSet { shopMoney { amount } } \
-             totalShippingPriceSet { shopMoney { amount } } totalRefundedSet { shopMoney { amount } } \
+             totalRefundedSet { shopMoney { amount } } \
              customer { firstName lastName displayName defaultPhoneNumber { phoneNumber } } \
              shippingAddress { name address1 address2 city province provinceCode zip countryCodeV2 phone } \
              billingAddress { name } \
              lineItems(first: 50) { ",
             lines!(),
             " } fulfillments(first: 50) { id status displayStatus createdAt \
-             trackingInfo(first: 20) { company number url } fulfillmentLineItems(first: 20) { ",
-            sent_lines!(),
-            " } } refunds(first: 50) { id totalRefundedSet { shopMoney { amount } } refundLineItems(first: 20) { ",
-            refunded_lines!(),
-            " } }"
+             trackingInfo(first: 20) { company number url } ",
+            $of_fulfilments,
+            "} "
         )
+    };
+}
+
+/// Sums and counts that are good to have.
+macro_rules! extras {
+    () => {
+        concat!(
+            "subtotalPriceSet { shopMoney { amount } } currentSubtotalPriceSet { shopMoney { amount } } \
+             totalTaxSet { shopMoney { amount } } currentTotalTaxSet { shopMoney { amount } } \
+             totalDiscountsSet { shopMoney { amount } } currentTotalDiscountsSet { shopMoney { amount } } \
+             totalShippingPriceSet { shopMoney { amount } } \
+             refunds(first: 50) { id totalRefundedSet { shopMoney { amount } } refundLineItems(first: 20) { ",
+            refunded_lines!(),
+            " } } "
+        )
+    };
+}
+
+macro_rules! sent {
+    () => {
+        concat!("fulfillmentLineItems(first: 20) { ", sent_lines!(), " } ")
+    };
+}
+
+/// The work that waits; seeing it takes a permission of its own.
+macro_rules! work {
+    () => {
+        concat!("fulfillmentOrders(first: 5) { ", fulfilment_orders!(), " } ")
+    };
+}
+
+macro_rules! orders {
+    ($points:literal, $($selection:expr),+) => {
+        Query {
+            operation: "fetch",
+            text: concat!("query($ids: [ID!]!) { nodes(ids: $ids) { ... on Order { ", $($selection),+, "} } }"),
+            points: $points,
+        }
     };
 }
 
@@ -87,25 +120,13 @@ pub(super) const CHANGED: Query = Query {
     points: 13,
 };
 
-/// Points of one order.
-pub(super) const ORDERS: Query = Query {
-    operation: "fetch",
-    text: concat!(
-        "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Order { ",
-        order!(),
-        " fulfillmentOrders(first: 5) { ",
-        fulfilment_orders!(),
-        " } } } }"
-    ),
-    points: 91,
-};
-
-/// The same for an app that may not see fulfilment orders.
-pub(super) const ORDERS_WITHOUT_WORK: Query = Query {
-    operation: "fetch",
-    text: concat!("query($ids: [ID!]!) { nodes(ids: $ids) { ... on Order { ", order!(), " } } }"),
-    points: 41,
-};
+/// Points are of one order.
+pub(super) const ORDERS: Query = orders!(91, essentials!(sent!()), extras!(), work!());
+/// For an app that may not see fulfilment orders.
+pub(super) const ORDERS_WITHOUT_WORK: Query = orders!(41, essentials!(sent!()), extras!());
+/// For a version of the API that lacks one of the extra fields.
+pub(super) const BARE_ORDERS: Query = orders!(66, essentials!(""), work!());
+pub(super) const BARE_ORDERS_WITHOUT_WORK: Query = orders!(16, essentials!(""));
 
 pub(super) const MORE_LINES: Query = Query {
     operation: "fetch",
@@ -370,6 +391,8 @@ mod tests {
             &CHANGED,
             &ORDERS,
             &ORDERS_WITHOUT_WORK,
+            &BARE_ORDERS,
+            &BARE_ORDERS_WITHOUT_WORK,
             &MORE_LINES,
             &MORE_WORK,
             &MORE_WAITING_LINES,

@@ -5,4 +5,5 @@ mod deliveries;
 mod mapping;
 mod orders;
 mod outward;
+mod sandbox;
 mod shop;

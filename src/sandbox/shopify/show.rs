@@ -389,6 +389,7 @@ fn refund(shown: &Refund, order: &Order) -> Value {
                 "totalTaxSet": bag(Decimal::ZERO, order.currency),
                 "priceSet": bag(line.price, order.currency),
                 "restocked": true,
+                "restockType": "CANCEL",
             }))
         })
         .collect();

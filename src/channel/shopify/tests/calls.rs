@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::orders::{end, graph, with};
 use super::shop::{Asked, Shop, Told, call, data, tokens, told};
-use crate::channel::{Fetched, ListRequest, Tiding, Value as Setting};
+use crate::channel::{Fetched, Headers, ListRequest, Tiding, Value as Setting};
 use crate::model::{ChannelOrderId, FailureKind, Secret, Seen, Timestamp};
 
 const ALL: &str = "read_orders,read_all_orders,read_merchant_managed_fulfillment_orders";
@@ -85,7 +85,7 @@ async fn changes_are_listed_as_hints() {
     assert_eq!(page.watermark, changed_at);
     let asked = &shop.asked()[0];
     assert_eq!(
-        (asked.path.as_str(), asked.token.as_deref()),
+        (asked.path.as_str(), asked.get("x-shopify-access-token")),
         ("/admin/api/2026-10/graphql.json", Some("shpat_test"))
     );
     assert_eq!(asked.variables(), json!({ "after": null, "query": "updated_at:>='2026-11-20T00:00:00Z'" }));
@@ -195,6 +195,24 @@ async fn an_app_that_may_not_see_fulfilment_orders_still_reads_orders() {
     let poor = tokens("read_orders,read_customers");
     shop.channel().fetch(call(&poor), &ids(5001..=5001)).await.expect("an order");
     assert_eq!(shop.asked().len(), 4, "known scopes spare the vain call");
+}
+
+#[tokio::test]
+async fn a_version_that_lacks_a_field_is_asked_for_the_essential_ones() {
+    let shop = Shop::start(|asked| {
+        if asked.query().contains("currentTotalTaxSet") {
+            return told(&json!({ "errors": [{ "message": "Field 'currentTotalTaxSet' doesn't exist on type 'Order'",
+                "path": ["query", "nodes", "... on Order", "currentTotalTaxSet"], "extensions": { "code": "undefinedField" } }] }));
+        }
+        data(json!({ "nodes": nodes(asked) }))
+    })
+    .await;
+    let channel = shop.channel();
+    for calls in [2, 3] {
+        let fetched = channel.fetch(call(&tokens(ALL)), &ids(5001..=5001)).await.expect("an order");
+        assert!(matches!(&fetched[..], [Fetched::Found(_)]));
+        assert_eq!(shop.asked().len(), calls);
+    }
 }
 
 #[tokio::test]

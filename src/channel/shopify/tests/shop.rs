@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
+use hyper::header::{HeaderName, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::channel::shopify::KIND;
-use crate::channel::{Call, Channel, Env, Settings, Value as Setting};
+use crate::channel::{Call, Channel, Env, Headers, Settings, Value as Setting};
 use crate::clock::Clock;
 use crate::model::{ChannelId, Lane, Secret, Timestamp, Tokens};
 use crate::net::{Http, HttpOptions};
@@ -25,8 +26,15 @@ use crate::random::Random;
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
     pub path: String,
-    pub token: Option<String>,
     pub body: String,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+}
+
+impl Headers for Asked {
+    fn get(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
+    }
 }
 
 impl Asked {
@@ -60,7 +68,7 @@ pub(super) fn data(data: Value) -> Told {
 }
 
 pub(super) struct Shop {
-    url: String,
+    pub url: String,
     asked: Arc<Mutex<Vec<Asked>>>,
 }
 
@@ -96,23 +104,27 @@ impl Shop {
     }
 
     pub(super) fn channel_with(&self, values: &[(&str, Setting)]) -> Arc<dyn Channel> {
-        let mut all: BTreeMap<String, Setting> = BTreeMap::new();
-        all.insert("shop".into(), Setting::Text("tienda".into()));
-        all.extend(values.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
-        let settings = Settings {
-            id: ChannelId::new("tienda").expect("an id"),
-            base_url: Some(self.url.clone()),
-            request_timeout: Duration::from_secs(10),
-            values: all,
-        };
-        let http = Http::new(HttpOptions {
-            body_max_bytes: 1 << 20,
-            connect_timeout: Duration::from_secs(5),
-            user_agent: "test".into(),
-        });
-        let env = Env { clock: Clock::system(), random: Random::seeded(1), http: http.expect("a client") };
-        (KIND.build)(&settings, &env).unwrap_or_else(|faults| panic!("{faults:?}"))
+        channel_at(&self.url, "tienda", values)
     }
+}
+
+pub(super) fn channel_at(url: &str, shop: &str, values: &[(&str, Setting)]) -> Arc<dyn Channel> {
+    let mut all: BTreeMap<String, Setting> = BTreeMap::new();
+    all.insert("shop".into(), Setting::Text(shop.into()));
+    all.extend(values.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
+    let settings = Settings {
+        id: ChannelId::new("tienda").expect("an id"),
+        base_url: Some(url.to_owned()),
+        request_timeout: Duration::from_secs(10),
+        values: all,
+    };
+    let http = Http::new(HttpOptions {
+        body_max_bytes: 1 << 20,
+        connect_timeout: Duration::from_secs(5),
+        user_agent: "test".into(),
+    });
+    let env = Env { clock: Clock::system(), random: Random::seeded(1), http: http.expect("a client") };
+    (KIND.build)(&settings, &env).unwrap_or_else(|faults| panic!("{faults:?}"))
 }
 
 async fn respond(
@@ -121,11 +133,13 @@ async fn respond(
     log: Arc<Mutex<Vec<Asked>>>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let path = request.uri().path().to_owned();
-    let token =
-        request.headers().get("x-shopify-access-token").and_then(|t| t.to_str().ok()).map(str::to_owned);
+    let pair = |(name, value): (&HeaderName, &HeaderValue)| {
+        Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
+    };
+    let headers: Vec<_> = request.headers().iter().filter_map(pair).collect();
     let body =
         request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-    let asked = Asked { path, token, body: String::from_utf8_lossy(&body).into_owned() };
+    let asked = Asked { path, headers, body: String::from_utf8_lossy(&body).into_owned() };
     let told = answer(&asked);
     log.lock().expect("no test panics while it holds this").push(asked);
     let mut response = Response::builder().status(told.status).header("content-type", "application/json");
