@@ -178,7 +178,9 @@ async fn every_sort_of_order_reads_as_it_is() {
     }
     for (name, deeds) in story() {
         let order = world.place(None, &[2, 1]);
-        deeds.iter().for_each(|deed| world.happen(&order, deed));
+        for deed in &deeds {
+            world.happen(&order, deed);
+        }
         assert_eq!(told(&world.read(&order).await), to_the_second(world.truth(&order)), "{name}");
     }
     world.end().await;
@@ -220,7 +222,9 @@ async fn every_webhook_is_taken_and_says_what_a_fetch_says() {
     let stories = story().into_iter().filter(|(name, _)| *name != "delivered");
     for (_, deeds) in stories {
         let order = world.place(None, &[2, 1]);
-        deeds.iter().for_each(|deed| world.happen(&order, deed));
+        for deed in &deeds {
+            world.happen(&order, deed);
+        }
     }
     let order = world.place(None, &[1]);
     for topic in ["customers/data_request", "customers/redact", "app/uninstalled"] {
