@@ -9,10 +9,12 @@ mod amount;
 #[cfg(test)]
 mod contract;
 mod dormant;
+mod hex;
 pub mod mercadolibre;
 mod said;
 mod settings;
 pub mod shopify;
+pub mod tiktok_shop;
 pub mod walmart;
 
 use std::future::Future;

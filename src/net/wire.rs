@@ -62,14 +62,27 @@ impl Wire {
     /// A 429 empties the bucket of its operation, and parks it where `Retry-After` says so. What
     /// else an answer says about limits is for the connector to `learn`.
     pub async fn call(&self, request: Request, lane: Lane) -> Result<Response, Failure> {
-        let operation = request.operation;
+        let (operation, cost) = (request.operation, request.cost);
+        self.call_at(operation, cost, lane, |_| request).await
+    }
+
+    /// As `call`, for a request that tells when it is sent: it is made once its turn has come, for
+    /// the wait may be longer than the marketplace lets a request age.
+    pub async fn call_at(
+        &self,
+        operation: &'static str,
+        cost: f64,
+        lane: Lane,
+        make: impl FnOnce(Timestamp) -> Request + Send,
+    ) -> Result<Response, Failure> {
         let lined_up = tokio::time::Instant::now();
-        let pass = self.gate.enter(operation, request.cost, lane).await;
+        let pass = self.gate.enter(operation, cost, lane).await;
         self.meter.waited(lined_up.elapsed());
         let pass = pass?;
 
         let sent = tokio::time::Instant::now();
-        let result = self.http.send(request, self.request_timeout, self.clock.now()).await;
+        let now = self.clock.now();
+        let result = self.http.send(make(now), self.request_timeout, now).await;
         self.meter.request(operation, &result, sent.elapsed());
         self.log(operation, &result, sent.elapsed());
         self.log_change(pass.finish(verdict(&result)));

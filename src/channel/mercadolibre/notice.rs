@@ -4,6 +4,7 @@ use ring::digest::{SHA256, digest};
 use subtle::ConstantTimeEq as _;
 
 use super::document::{Id, NoticeDoc};
+use crate::channel::hex::hex;
 use crate::channel::{Admitted, Inbound, Refusal};
 use crate::model::{ChannelOrderId, Delivery, Secret, Tiding};
 
@@ -72,8 +73,7 @@ impl NoticeDoc {
         ];
         let named = self.underscore_id.is_some() || self.id.is_some() || self.sent.is_some();
         let text = if named { parts.join("\n").into_bytes() } else { otherwise.to_vec() };
-        let hash = digest(&SHA256, &text);
-        hash.as_ref().iter().fold(String::with_capacity(64), |text, byte| format!("{text}{byte:02x}"))
+        hex(digest(&SHA256, &text).as_ref())
     }
 
     /// What a notification that was kept for us means; `None` when it is not ours or not about an

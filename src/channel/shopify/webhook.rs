@@ -1,7 +1,5 @@
 //! Webhooks: whether a delivery is Shopify's and ours, and what it means.
 
-use std::fmt::Write as _;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::{digest, hmac};
@@ -9,6 +7,7 @@ use serde::Deserialize;
 
 use super::payload;
 use super::scalar::{Id, filled};
+use crate::channel::hex::hex;
 use crate::channel::{Admitted, Delivery, Inbound, Refusal, Tiding};
 use crate::model::{Anomaly, ChannelOrderId, Secret, Source};
 
@@ -165,12 +164,7 @@ fn delivery_id(given: Option<&str>, topic: &str, body: &[u8]) -> String {
     hash.update(given.unwrap_or(topic).as_bytes());
     hash.update(&[0]);
     hash.update(body);
-    let mut id = String::from("sha256:");
-    for byte in hash.finish().as_ref() {
-        // Writing to a text cannot fail.
-        let _ = write!(id, "{byte:02x}");
-    }
-    id
+    format!("sha256:{}", hex(hash.finish().as_ref()))
 }
 
 fn whole_order(delivery: &Delivery) -> Vec<Tiding> {
