@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::api::{Api, Ask, alias_id};
 use super::auth::Application;
-use super::document::{Id, MissedDoc, OrderRefDoc, SearchDoc};
+use super::document::{Id, MissedDoc, NoticeDoc, OrderRefDoc, SearchDoc};
 use super::listing::{Listing, Missed, ORDERS, OVERLAP, REACH};
 use super::notice::{self, Addressee};
 use super::refusal::is_withheld;
@@ -64,8 +64,10 @@ const STREAMS: &[Stream] = &[
     missed("missed_feeds:payments"),
 ];
 
-/// Most entries that are asked for at once; some accounts take ten only.
-const MISSED_PAGES: [usize; 2] = [50, 10];
+/// Most missed notifications that are asked for at once; some accounts take ten only.
+const MISSED_OF_ORDERS: &[usize] = &[50, 10];
+/// Each of these costs a call of its own.
+const MISSED_OF_OTHERS: &[usize] = &[10];
 /// Beyond this the polls of the orders do better.
 const MISSED_DEEPEST: usize = 10_000;
 
@@ -205,23 +207,42 @@ impl MercadoLibre {
         let (doc, limit, now) = self.missed_page(call, topic, offset).await?;
         let messages = doc.messages.list();
         let mut page = Page::default();
-        let mut missed = locked(&self.missed);
-        let told = missed.of(request.stream);
-        for message in messages {
-            let Some(tiding) = message.tiding(&self.addressee()) else { continue };
-            if told.is_news(message.key(message.resource.word().as_bytes()), ()) {
-                page.tidings.push(tiding);
+        for tiding in self.news(request.stream, messages) {
+            match tiding {
+                // A name that nobody knows yet would be lost with the page.
+                Tiding::Alias(alias) => {
+                    let orders = self.orders_behind(call, &alias).await?;
+                    page.tidings
+                        .extend(orders.into_iter().map(|order| Tiding::Hint { order, changed_at: None }));
+                }
+                tiding => page.tidings.push(tiding),
             }
         }
         // The place in this list is only a proof that everything before it was stored.
         page.watermark = Some(now.max(request.from));
         let next = offset + messages.len();
         if messages.len() < limit || next >= MISSED_DEEPEST {
-            told.end(now.max(request.from));
+            locked(&self.missed).of(request.stream).end(now.max(request.from));
         } else {
             page.next = Some(next.to_string());
         }
         Ok(page)
+    }
+
+    /// What of these was not told before, each thing once.
+    fn news(&self, stream: &'static str, messages: &[NoticeDoc]) -> Vec<Tiding> {
+        let who = self.addressee();
+        let mut missed = locked(&self.missed);
+        let told = missed.of(stream);
+        let mut news = Vec::new();
+        for message in messages {
+            let Some(tiding) = message.tiding(&who) else { continue };
+            let fresh = told.is_news(message.key(message.resource.word().as_bytes()), ());
+            if fresh && !news.contains(&tiding) {
+                news.push(tiding);
+            }
+        }
+        news
     }
 
     async fn missed_page(
@@ -230,8 +251,9 @@ impl MercadoLibre {
         topic: &str,
         offset: usize,
     ) -> Result<(MissedDoc, usize, Timestamp), Failure> {
+        let limits = if topic == "orders_v2" { MISSED_OF_ORDERS } else { MISSED_OF_OTHERS };
         let mut refused = None;
-        for limit in MISSED_PAGES {
+        for &limit in limits {
             let path = format!(
                 "/missed_feeds?app_id={}&topic={topic}&offset={offset}&limit={limit}",
                 self.application.client_id

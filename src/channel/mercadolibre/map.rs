@@ -373,15 +373,15 @@ fn facts(order: &OrderDoc, shipment: &Part<ShipmentDoc>) -> BTreeMap<String, Str
     facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
+/// Names that lead to this one order. The shipment of a cart leads to several, so it is not among
+/// them: who is told about it asks for all of its orders.
 fn aliases(order: &OrderDoc, shipment: Option<&ShipmentDoc>) -> Vec<String> {
     let named_by_order = order.shipping.as_ref().and_then(|shipping| *shipping.id);
     let shipment = named_by_order.or_else(|| shipment.and_then(|doc| *doc.id));
+    let alone = shipment.filter(|_| order.pack_id.is_none());
     let payments = order.payments.list().iter().filter_map(|payment| *payment.id);
-    let named = |kind: &'static str| move |id: super::document::Id| format!("{kind}:{}", id.0);
-    let mut aliases: Vec<_> = shipment.into_iter().map(named("shipment")).collect();
-    aliases.extend(order.pack_id.into_iter().map(named("pack")));
-    aliases.extend(payments.map(named("payment")));
-    aliases
+    let payments = payments.map(|id| format!("payment:{}", id.0));
+    alone.into_iter().map(|id| format!("shipment:{}", id.0)).chain(payments).collect()
 }
 
 fn anomalies(reading: &Reading, sale: &Sale<'_>) -> Vec<Anomaly> {
