@@ -58,7 +58,7 @@ pub(super) fn search(world: &World, view: View, kit: &Kit, request: &Request) ->
             kit.breach(request, "unknown_parameter", format!("searchOrders knows no `{name}`"));
         }
     }
-    match Search::read(request, kit) {
+    match Search::read(request, view, kit) {
         Ok(search) => search.run(world, view, kit),
         Err(Refusal("region", message)) => errors::unauthorised(&message),
         Err(Refusal(rule, message)) => {
@@ -82,7 +82,7 @@ struct Search {
 }
 
 impl Search {
-    fn read(request: &Request, kit: &Kit) -> Result<Self, Refusal> {
+    fn read(request: &Request, view: View, kit: &Kit) -> Result<Self, Refusal> {
         let now = kit.now();
         let complete = now.minus(kit.hastened(LATE));
         let (by_update, from) = match (time(request, "createdAfter")?, time(request, "lastUpdatedAfter")?) {
@@ -116,10 +116,11 @@ impl Search {
         let same = checksum(request);
         let token = request.param("paginationToken").map(|token| read_token(token, same, now)).transpose()?;
         let until = token.as_ref().map_or(before.unwrap_or(complete), |token| token.until);
+        let until = if view.milliseconds { until } else { Timestamp::from_secs(until.as_secs()) };
         Ok(Self {
             by_update,
             from,
-            until: Timestamp::from_secs(until.as_secs()),
+            until,
             last: token.map(|token| token.last),
             statuses: list(request, "fulfillmentStatuses", Some(&STATUSES))?,
             fulfilled_by: list(request, "fulfilledBy", Some(&["MERCHANT", "AMAZON"]))?,
@@ -158,7 +159,7 @@ impl Search {
         let page = &found[start..found.len().min(start + self.size)];
         let orders: Vec<_> = page.iter().map(|(_, order)| view.order(order, &self.data)).collect();
         let echo = if self.by_update { "lastUpdatedBefore" } else { "createdBefore" };
-        let mut body = json!({ "orders": orders, echo: self.until.to_rfc3339_secs() });
+        let mut body = json!({ "orders": orders, echo: view.time(self.until) });
         if let Some(((mark, id), _)) = page.last().filter(|_| start + page.len() < found.len()) {
             let token = Token {
                 same: self.same,

@@ -95,7 +95,7 @@ async fn a_list_is_walked_by_token_and_shows_what_is_two_minutes_old() {
             next.as_deref().map(|token| form_urlencoded::byte_serialize(token.as_bytes()).collect());
         let target = token.map_or(first.to_owned(), |token| format!("{first}&paginationToken={token}"));
         let page = seller.get(&target).value();
-        assert_eq!(page["lastUpdatedBefore"], "2026-11-25T18:00:01Z");
+        assert_eq!(page["lastUpdatedBefore"], "2026-11-25T18:00:01.000Z");
         for order in page["orders"].as_array().expect("orders") {
             seen.push(order["orderId"].as_str().expect("an id").to_owned());
         }

@@ -97,6 +97,11 @@ impl Resolver for Api<'_> {
                 let fulfillment = order.fulfillments.iter().find(|fulfillment| fulfillment.id == own)?;
                 Some(show::fulfillment(fulfillment, order))
             }
+            "Refund" => {
+                let order = self.world.owner(own).filter(|order| self.sees(order))?;
+                let refund = order.refunds.iter().find(|refund| refund.id == own)?;
+                Some(show::refund(refund, order))
+            }
             "WebhookSubscription" => {
                 let version = self.options.webhook_version.clone();
                 self.hooks.get(own, self.kit).map(|subscription| hooks::show(subscription, &version))

@@ -373,7 +373,7 @@ pub(super) fn fulfillment_order(part: &FulfillmentOrder, order: &Order) -> Value
     })
 }
 
-fn refund(shown: &Refund, order: &Order) -> Value {
+pub(super) fn refund(shown: &Refund, order: &Order) -> Value {
     let lines: Vec<Value> = shown
         .lines
         .iter()
@@ -388,8 +388,9 @@ fn refund(shown: &Refund, order: &Order) -> Value {
                 "subtotalSet": bag(subtotal, order.currency),
                 "totalTaxSet": bag(Decimal::ZERO, order.currency),
                 "priceSet": bag(line.price, order.currency),
+                "location": location(0),
+                "restockType": if order.has_shipped() { "RETURN" } else { "CANCEL" },
                 "restocked": true,
-                "restockType": "CANCEL",
             }))
         })
         .collect();

@@ -22,7 +22,7 @@ const OWNERS_MAX: usize = 1_000_000;
 pub(super) struct World {
     pub orders: Book<Order>,
     pub jobs: BTreeMap<String, CancelJob>,
-    /// The order that a fulfilment order or a fulfilment belongs to.
+    /// The order that a fulfilment order, a fulfilment or a refund belongs to.
     owners: HashMap<u64, u64>,
     next_id: u64,
     pub next_number: u64,
@@ -68,7 +68,7 @@ impl World {
         self.orders.get(&id.to_string())
     }
 
-    /// The order of a fulfilment order or fulfilment.
+    /// The order of a fulfilment order, fulfilment or refund.
     pub(super) fn owner(&self, part: u64) -> Option<&Order> {
         self.order(*self.owners.get(&part)?)
     }
@@ -159,6 +159,7 @@ impl World {
         now: Timestamp,
     ) -> Option<()> {
         let refund_id = self.new_id();
+        self.own(refund_id, id);
         self.change(id, now, |order| {
             let owed = order.received() - order.refunded();
             if order.payment == Payment::Paid && refund && owed > Decimal::ZERO {
@@ -185,6 +186,7 @@ impl World {
         now: Timestamp,
     ) -> Option<Result<(), Refused>> {
         let refund_id = self.new_id();
+        self.own(refund_id, id);
         let order = self.order(id)?;
         let owed = order.received() - order.refunded();
         let wanted = amount.unwrap_or(owed);

@@ -1,0 +1,330 @@
+//! Every connector against its marketplace of the sandbox: what the connector makes of an order
+//! must be what the marketplace knows to be true, however it came in, and without a single breach
+//! of the marketplace's protocol.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fenicia::channel::{Call, Channel, Env, Fetched, ListRequest, Tiding};
+use fenicia::clock::Clock;
+use fenicia::config;
+use fenicia::kinds::KINDS;
+use fenicia::model::{
+    ChannelId, ChannelOrderId, Lane, Observation, Order, OrderKey, Person, Tokens, Trigger,
+};
+use fenicia::net::{Http, HttpOptions};
+use fenicia::random::Random;
+use fenicia::sandbox::{self, Deed, Kit, Running, Stand, Truth, Tuning, Wish, stir, visit};
+use fenicia::sync::{Merged, Merging, merge};
+use tokio::task::JoinSet;
+
+/// A connector beside the stand that it calls.
+struct Pair {
+    running: Running,
+    channel: Arc<dyn Channel>,
+    id: ChannelId,
+    tokens: Tokens,
+    clock: Clock,
+}
+
+/// Orders as fenicia would store them.
+type Stored = BTreeMap<ChannelOrderId, (Order, Person)>;
+
+impl Pair {
+    async fn open(kind: &str) -> Self {
+        let clock = Clock::system();
+        // No marketplace's own waits, and allowances that nothing here reaches.
+        let tuning = Tuning { limits: 1e6, haste: 1e6, list_lag: Duration::ZERO, ..Tuning::default() };
+        let kit = Kit::new(clock.clone(), Random::seeded(2_026), tuning);
+        let stand = sandbox::open(kind, kit).expect("the sandbox plays it");
+        let running = Running::open(stand, 0).await.expect("loopback");
+        let id = ChannelId::new("shop").expect("well formed");
+        let channel = connect(&running, &id, &clock);
+        let tokens = channel.authorise(None).await.expect("the sandbox's own credentials");
+        Self { running, channel, id, tokens, clock }
+    }
+
+    fn stand(&self) -> &dyn Stand {
+        self.running.stand().as_ref()
+    }
+
+    fn call(&self) -> Call<'_> {
+        Call { tokens: &self.tokens, lane: Lane::Manual }
+    }
+
+    fn take(&self, stored: &mut Stored, seen: Observation) {
+        let order = seen.order.clone();
+        let key = OrderKey::new(self.id.clone(), order.clone());
+        let how = Merging {
+            key: &key,
+            channel_kind: self.stand().kind(),
+            trigger: Trigger::Poll,
+            now: self.clock.now(),
+        };
+        let known = stored.get(&order).map(|(order, person)| (order, person));
+        if let Merged::Applied(applied) = merge(known, seen, how) {
+            stored.insert(order, (applied.order, applied.person));
+        }
+    }
+
+    /// Every stream from a day ago, page by page; answers what has to be fetched.
+    async fn list(&self, stored: &mut Stored) -> Vec<ChannelOrderId> {
+        let from = self.clock.now().minus(Duration::from_secs(86_400));
+        let mut hinted = Vec::new();
+        for stream in self.channel.streams() {
+            let mut token: Option<String> = None;
+            loop {
+                let request =
+                    ListRequest { stream: stream.name, from, to: None, token: token.as_deref(), bulk: true };
+                let page = self.channel.list(self.call(), request).await.expect("a page");
+                for tiding in page.tidings {
+                    match tiding {
+                        Tiding::Seen(seen) => {
+                            if seen.incomplete {
+                                hinted.push(seen.order.clone());
+                            }
+                            self.take(stored, *seen);
+                        }
+                        Tiding::Hint { order, .. } => hinted.push(order),
+                        Tiding::Alias(alias) => {
+                            hinted
+                                .extend(self.channel.resolve(self.call(), &alias).await.expect("an answer"));
+                        }
+                        _ => {}
+                    }
+                }
+                token = page.next;
+                if token.is_none() {
+                    break;
+                }
+            }
+        }
+        hinted.sort();
+        hinted.dedup();
+        hinted
+    }
+
+    async fn fetch(&self, stored: &mut Stored, orders: &[ChannelOrderId]) {
+        for batch in orders.chunks(self.channel.batch().max(1)) {
+            for fetched in self.channel.fetch(self.call(), batch).await.expect("an answer") {
+                match fetched {
+                    Fetched::Found(seen) => self.take(stored, *seen),
+                    Fetched::Missing { order, .. } => panic!("{order} is missing"),
+                    Fetched::Failed { order, failure } => panic!("{order}: {failure:?}"),
+                }
+            }
+        }
+    }
+
+    /// What differs between what is stored and what is true.
+    fn differences(&self, stored: &Stored) -> Vec<String> {
+        let mut found = Vec::new();
+        for truth in self.stand().truths(None, 10_000) {
+            let id = ChannelOrderId::new(&truth.order_id).expect("an id");
+            match stored.get(&id) {
+                None => found.push(format!("{id} was never seen")),
+                Some((order, _)) => found.extend(compare(order, &truth)),
+            }
+        }
+        found.truncate(10);
+        found
+    }
+
+    fn breaches(&self) -> Vec<String> {
+        let violations = self.stand().kit().violations.all();
+        let mut breaches: Vec<String> = violations
+            .into_iter()
+            .map(|own| format!("{} at {}: {}", own.rule, own.request, own.detail))
+            .collect();
+        breaches.sort();
+        breaches.dedup();
+        breaches
+    }
+}
+
+fn connect(running: &Running, id: &ChannelId, clock: &Clock) -> Arc<dyn Channel> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("config.toml");
+    std::fs::write(&path, running.config(id.as_str())).expect("the config can be written");
+    let http = Http::new(HttpOptions {
+        body_max_bytes: 32 << 20,
+        connect_timeout: Duration::from_secs(5),
+        user_agent: "fenicia/agreement".to_owned(),
+    });
+    let env = Env { clock: clock.clone(), random: Random::seeded(1), http: http.expect("a client") };
+    let connections = config::load_connected(&path, KINDS, &env).map(|(_, connections)| connections);
+    let connections = connections.unwrap_or_else(|faults| panic!("the sandbox's config is faulty: {faults}"));
+    connections.get(id).cloned().expect("the channel")
+}
+
+fn compare(order: &Order, truth: &Truth) -> Vec<String> {
+    let units: u32 = order.items.iter().map(|item| item.quantity).sum();
+    let mut tracking: Vec<String> =
+        order.shipments.iter().filter_map(|own| own.tracking_number.clone()).collect();
+    let mut true_tracking = truth.tracking_numbers.clone();
+    tracking.sort();
+    true_tracking.sort();
+    let own = [
+        ("number", order.number.clone()),
+        ("status", order.status.to_string()),
+        ("payment_status", order.payment_status.to_string()),
+        ("currency", format!("{:?}", order.currency.map(|currency| currency.to_string()))),
+        ("total", format!("{:?}", order.amounts.total.map(|total| total.to_string()))),
+        ("items", order.items.len().to_string()),
+        ("units", units.to_string()),
+        ("shipments", order.shipments.len().to_string()),
+        ("tracking", format!("{tracking:?}")),
+        ("placed_at", order.placed_at.as_secs().to_string()),
+    ];
+    let wanted = [
+        truth.number.clone(),
+        truth.status.to_owned(),
+        truth.payment_status.to_owned(),
+        format!("{:?}", truth.currency),
+        format!("{:?}", truth.total),
+        truth.items.to_string(),
+        truth.units.to_string(),
+        truth.shipments.to_string(),
+        format!("{true_tracking:?}"),
+        truth.placed_at.as_secs().to_string(),
+    ];
+    let pairs = own.into_iter().zip(wanted).filter(|((_, own), wanted)| own != wanted);
+    pairs
+        .map(|((field, own), wanted)| format!("{}: {field} is {own}, not {wanted}", truth.order_id))
+        .collect()
+}
+
+/// Marketplaces that both sides know.
+fn kinds() -> Vec<&'static str> {
+    let known = |name: &str| KINDS.iter().any(|kind| kind.name == name);
+    sandbox::KINDS.iter().map(|kind| kind.name).filter(|name| known(name)).collect()
+}
+
+/// Does the same with every kind at once: the connectors keep to the real allowances.
+async fn each<F: Future<Output = ()> + Send + 'static>(work: impl Fn(&'static str) -> F) {
+    let mut under_way: JoinSet<()> = kinds().into_iter().map(work).collect();
+    while let Some(ended) = under_way.join_next().await {
+        if let Err(panicked) = ended {
+            std::panic::resume_unwind(panicked.into_panic());
+        }
+    }
+}
+
+/// Orders of every sort in every state.
+fn fill(stand: &dyn Stand) {
+    let random = Random::seeded(5);
+    for flavour in stand.flavours() {
+        let wish = Wish { flavour: Some((*flavour).to_owned()), ..Wish::default() };
+        stand.place(&wish).unwrap_or_else(|refused| panic!("{flavour}: {refused}"));
+    }
+    for _ in 0..12 {
+        visit(stand, &random);
+        stir(stand, &random);
+        stir(stand, &random);
+    }
+}
+
+#[tokio::test]
+async fn fetching_an_order_finds_what_is_true() {
+    each(|kind| async move {
+        let pair = Pair::open(kind).await;
+        fill(pair.stand());
+        let truths = pair.stand().truths(None, 10_000);
+        let ids: Vec<ChannelOrderId> =
+            truths.iter().map(|truth| ChannelOrderId::new(&truth.order_id).expect("an id")).collect();
+        let mut stored = Stored::new();
+        pair.fetch(&mut stored, &ids).await;
+        assert_eq!(pair.differences(&stored), Vec::<String>::new(), "{kind}");
+        assert_eq!(pair.breaches(), Vec::<String>::new(), "{kind}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn listing_finds_every_order_and_what_is_true() {
+    each(|kind| async move {
+        let pair = Pair::open(kind).await;
+        fill(pair.stand());
+        let mut stored = Stored::new();
+        let hinted = pair.list(&mut stored).await;
+        pair.fetch(&mut stored, &hinted).await;
+        assert_eq!(pair.differences(&stored), Vec::<String>::new(), "{kind}");
+        assert_eq!(pair.breaches(), Vec::<String>::new(), "{kind}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_listing_after_changes_ends_in_what_is_true() {
+    each(|kind| async move {
+        let pair = Pair::open(kind).await;
+        fill(pair.stand());
+        let mut stored = Stored::new();
+        let hinted = pair.list(&mut stored).await;
+        pair.fetch(&mut stored, &hinted).await;
+        let random = Random::seeded(6);
+        for _ in 0..20 {
+            stir(pair.stand(), &random);
+        }
+        let hinted = pair.list(&mut stored).await;
+        pair.fetch(&mut stored, &hinted).await;
+        // What the marketplace announces nowhere is found by reading again.
+        if let Some(again) = pair.channel.reread() {
+            let due = stored.iter().filter(|(_, (order, _))| again.statuses.contains(&order.status));
+            let due: Vec<ChannelOrderId> = due.map(|(id, _)| id.clone()).collect();
+            pair.fetch(&mut stored, &due).await;
+        }
+        assert_eq!(pair.differences(&stored), Vec::<String>::new(), "{kind}");
+        assert_eq!(pair.breaches(), Vec::<String>::new(), "{kind}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_probe_finds_the_sandbox_in_order() {
+    each(|kind| async move {
+        let pair = Pair::open(kind).await;
+        let findings = pair.channel.probe(pair.call()).await.expect("an answer");
+        let bad: Vec<_> = findings.iter().filter(|finding| !finding.ok).collect();
+        assert!(bad.is_empty(), "{kind}: {bad:?}");
+        assert_eq!(pair.breaches(), Vec::<String>::new(), "{kind}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_revoked_access_is_a_permission_failure_and_an_expired_one_is_renewed() {
+    each(|kind| async move {
+        let mut pair = Pair::open(kind).await;
+        let order = pair.stand().place(&Wish::default()).expect("room");
+        let order = [ChannelOrderId::new(&order).expect("an id")];
+        pair.stand().expire_access();
+        let failure = pair.channel.fetch(pair.call(), &order).await.expect_err("the token ran out");
+        assert!(failure.stale_token, "{kind}: {failure:?}");
+        pair.tokens = pair.channel.authorise(Some(&pair.tokens)).await.expect("renewing works");
+        let mut stored = Stored::new();
+        pair.fetch(&mut stored, &order).await;
+        pair.stand().revoke_access();
+        let failure = pair.channel.authorise(Some(&pair.tokens)).await.expect_err("nothing helps");
+        assert_eq!(failure.kind, fenicia::model::FailureKind::Permission, "{kind}: {failure:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_cancelled_order_and_its_refund_are_seen() {
+    each(|kind| async move {
+        let pair = Pair::open(kind).await;
+        let id = pair.stand().place(&Wish::default()).expect("room");
+        if pair.stand().happen(&id, &Deed::Cancel).is_err() {
+            return;
+        }
+        let mut stored = Stored::new();
+        let order = ChannelOrderId::new(&id).expect("an id");
+        pair.fetch(&mut stored, std::slice::from_ref(&order)).await;
+        assert_eq!(stored[&order].0.status.to_string(), "cancelled", "{kind}");
+    })
+    .await;
+}
