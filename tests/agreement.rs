@@ -3,21 +3,30 @@
 //! of the marketplace's protocol.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use fenicia::channel::{Call, Channel, Env, Fetched, ListRequest, Tiding};
+use fenicia::channel::{
+    Call, Channel, Delivery, Env, Fetched, Headers, Inbound, ListRequest, Refusal, Tiding,
+};
 use fenicia::clock::Clock;
 use fenicia::config;
 use fenicia::kinds::KINDS;
 use fenicia::model::{
-    ChannelId, ChannelOrderId, Lane, Observation, Order, OrderKey, Person, Tokens, Trigger,
+    ChannelId, ChannelOrderId, Lane, Observation, Order, OrderKey, Person, Timestamp, Tokens, Trigger,
 };
 use fenicia::net::{Http, HttpOptions};
 use fenicia::random::Random;
-use fenicia::sandbox::{self, Deed, Kit, Running, Stand, Truth, Tuning, Wish, stir, visit};
+use fenicia::sandbox::{self, Deed, Fault, Kit, Rule, Running, Stand, Truth, Tuning, Wish, stir, visit};
 use fenicia::sync::{Merged, Merging, merge};
+use http_body_util::{BodyExt as _, Empty};
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 /// A connector beside the stand that it calls.
@@ -54,7 +63,8 @@ impl Pair {
         Call { tokens: &self.tokens, lane: Lane::Manual }
     }
 
-    fn take(&self, stored: &mut Stored, seen: Observation) {
+    /// True when the observation leaves a doubt that only a fetch ends.
+    fn take(&self, stored: &mut Stored, seen: Observation) -> bool {
         let order = seen.order.clone();
         let key = OrderKey::new(self.id.clone(), order.clone());
         let how = Merging {
@@ -64,9 +74,44 @@ impl Pair {
             now: self.clock.now(),
         };
         let known = stored.get(&order).map(|(order, person)| (order, person));
-        if let Merged::Applied(applied) = merge(known, seen, how) {
-            stored.insert(order, (applied.order, applied.person));
+        match merge(known, seen, how) {
+            Merged::Applied(applied) => {
+                stored.insert(order, (applied.order, applied.person));
+                false
+            }
+            Merged::Doubtful => true,
+            Merged::Stale | Merged::Unchanged { .. } => false,
         }
+    }
+
+    /// Takes one delivery in as the daemon does; answers what has to be fetched.
+    async fn receive(&self, stored: &mut Stored, heard: &Heard) -> Vec<ChannelOrderId> {
+        let now = self.clock.now();
+        let admitted = self.channel.admit(&heard.inbound(now)).expect("authentic");
+        let delivery = Delivery {
+            delivery_id: admitted.delivery_id,
+            topic: admitted.topic,
+            notes: admitted.notes,
+            body: heard.body.clone(),
+            received_at: now,
+        };
+        let mut fetch = Vec::new();
+        for tiding in self.channel.read(&delivery) {
+            match tiding {
+                Tiding::Seen(seen) => {
+                    let order = seen.order.clone();
+                    if self.take(stored, *seen) {
+                        fetch.push(order);
+                    }
+                }
+                Tiding::Hint { order, .. } => fetch.push(order),
+                Tiding::Alias(alias) => {
+                    fetch.extend(self.channel.resolve(self.call(), &alias).await.expect("an answer"));
+                }
+                _ => {}
+            }
+        }
+        fetch
     }
 
     /// Every stream from a day ago, page by page; answers what has to be fetched.
@@ -82,10 +127,10 @@ impl Pair {
                 for tiding in page.tidings {
                     match tiding {
                         Tiding::Seen(seen) => {
-                            if seen.incomplete {
-                                hinted.push(seen.order.clone());
+                            let (order, incomplete) = (seen.order.clone(), seen.incomplete);
+                            if self.take(stored, *seen) || incomplete {
+                                hinted.push(order);
                             }
-                            self.take(stored, *seen);
                         }
                         Tiding::Hint { order, .. } => hinted.push(order),
                         Tiding::Alias(alias) => {
@@ -110,7 +155,7 @@ impl Pair {
         for batch in orders.chunks(self.channel.batch().max(1)) {
             for fetched in self.channel.fetch(self.call(), batch).await.expect("an answer") {
                 match fetched {
-                    Fetched::Found(seen) => self.take(stored, *seen),
+                    Fetched::Found(seen) => assert!(!self.take(stored, *seen), "a fetch leaves no doubt"),
                     Fetched::Missing { order, .. } => panic!("{order} is missing"),
                     Fetched::Failed { order, failure } => panic!("{order}: {failure:?}"),
                 }
@@ -142,6 +187,56 @@ impl Pair {
         breaches.dedup();
         breaches
     }
+}
+
+/// A webhook as it came in.
+struct Heard {
+    topic: Option<String>,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+impl Heard {
+    fn inbound(&self, received_at: Timestamp) -> Inbound<'_> {
+        Inbound { topic: self.topic.as_deref(), headers: self, body: &self.body, received_at }
+    }
+}
+
+impl Headers for Heard {
+    fn get(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// A listener that takes every webhook; answers its address.
+async fn listen() -> (String, Arc<Mutex<Vec<Heard>>>) {
+    let socket = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
+    let address = format!("http://{}/webhooks/shop", socket.local_addr().expect("an address"));
+    let heard: Arc<Mutex<Vec<Heard>>> = Arc::default();
+    let kept = Arc::clone(&heard);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = socket.accept().await {
+            let kept = Arc::clone(&kept);
+            let service = service_fn(move |request| take_webhook(request, Arc::clone(&kept)));
+            tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+        }
+    });
+    (address, heard)
+}
+
+async fn take_webhook(
+    request: hyper::Request<Incoming>,
+    kept: Arc<Mutex<Vec<Heard>>>,
+) -> Result<hyper::Response<Empty<Bytes>>, Infallible> {
+    let (parts, body) = request.into_parts();
+    let text = |value: &hyper::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let heard = Heard {
+        topic: parts.uri.path().strip_prefix("/webhooks/shop/").map(str::to_owned),
+        headers: parts.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
+        body: body.collect().await.expect("a body").to_bytes().to_vec(),
+    };
+    kept.lock().expect("not poisoned").push(heard);
+    Ok(hyper::Response::new(Empty::new()))
 }
 
 fn connect(running: &Running, id: &ChannelId, clock: &Clock) -> Arc<dyn Channel> {
@@ -325,6 +420,66 @@ async fn a_cancelled_order_and_its_refund_are_seen() {
         let order = ChannelOrderId::new(&id).expect("an id");
         pair.fetch(&mut stored, std::slice::from_ref(&order)).await;
         assert_eq!(stored[&order].0.status.to_string(), "cancelled", "{kind}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn webhooks_in_any_order_end_in_what_is_true() {
+    each(|kind| async move {
+        let pair = Pair::open(kind).await;
+        let (address, heard) = listen().await;
+        let courier = &pair.stand().kit().webhooks;
+        courier.set_target(Some(address));
+        let public = "https://orders.example.com/webhooks/shop";
+        pair.channel.subscribe(pair.call(), public).await.expect("subscriptions");
+        fill(pair.stand());
+        courier.settled().await;
+        let mut heard = std::mem::take(&mut *heard.lock().expect("not poisoned"));
+        if heard.is_empty() {
+            return;
+        }
+        heard.reverse();
+        let mut stored = Stored::new();
+        let mut fetch = Vec::new();
+        for delivery in &heard {
+            fetch.extend(pair.receive(&mut stored, delivery).await);
+        }
+        fetch.sort();
+        fetch.dedup();
+        pair.fetch(&mut stored, &fetch).await;
+        assert_eq!(pair.differences(&stored), Vec::<String>::new(), "{kind}");
+        assert_eq!(pair.breaches(), Vec::<String>::new(), "{kind}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_forged_webhook_is_refused_and_the_true_one_beside_it_is_not() {
+    each(|kind| async move {
+        let pair = Pair::open(kind).await;
+        let (address, heard) = listen().await;
+        let courier = &pair.stand().kit().webhooks;
+        courier.set_target(Some(address));
+        let public = "https://orders.example.com/webhooks/shop";
+        pair.channel.subscribe(pair.call(), public).await.expect("subscriptions");
+        pair.stand().kit().faults.add(Rule::always("*", Fault::Forged));
+        pair.stand().place(&Wish::default()).expect("room");
+        courier.settled().await;
+        let heard = std::mem::take(&mut *heard.lock().expect("not poisoned"));
+        let now = pair.clock.now();
+        let judged: Vec<bool> = heard
+            .iter()
+            .map(|own| match pair.channel.admit(&own.inbound(now)) {
+                Ok(_) => true,
+                Err(refusal) => {
+                    assert_eq!(refusal, Refusal::Unauthenticated, "{kind}");
+                    false
+                }
+            })
+            .collect();
+        let admitted = judged.iter().filter(|admitted| **admitted).count();
+        assert_eq!(admitted * 2, judged.len(), "{kind}");
     })
     .await;
 }
