@@ -135,9 +135,15 @@ impl Amazon {
         let id = &order.key.order;
         let path = format!("/orders/v0/orders/{id}/shipmentConfirmation");
         let response = self.api.post_any(call, &CONFIRM_SHIPMENT, &path, json(&confirmation)?).await?;
-        if response.is_success() {
+        if response.is_success() && response.body.is_empty() {
             self.remember(id, reference);
             return Ok(Performed::Done);
+        }
+        if response.is_success() {
+            // A page in place of the empty confirmation comes from something in between.
+            return Err(Failure::unavailable(
+                "Amazon answered the confirmation of a parcel with something else",
+            ));
         }
         let mut failure = self.api.refusal(&CONFIRM_SHIPMENT, &response);
         let error = ApiError::read(&response.body);
