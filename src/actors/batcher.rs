@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 
 use super::connection::{Connection, with_tokens};
 use crate::channel::Fetched;
@@ -12,10 +12,20 @@ use crate::model::{ChannelOrderId, Failure, Lane};
 
 type Waiters = HashMap<ChannelOrderId, oneshot::Sender<Result<Fetched, Failure>>>;
 
+/// Calls of one lane that are under way at a time. Whoever comes meanwhile goes together in the
+/// next: where calls are scarce, a flood of single orders becomes full calls.
+const CALLS: usize = 2;
+
 /// Who waits for the next call of a lane.
-#[derive(Default)]
 pub(super) struct Batcher {
     waiting: Mutex<HashMap<Lane, Waiters>>,
+    turns: [Semaphore; Lane::ALL.len()],
+}
+
+impl Default for Batcher {
+    fn default() -> Self {
+        Self { waiting: Mutex::default(), turns: std::array::from_fn(|_| Semaphore::new(CALLS)) }
+    }
 }
 
 impl Batcher {
@@ -32,13 +42,22 @@ impl Batcher {
         let (tell, told) = oneshot::channel();
         let first = connection.batcher.enrol(lane, order.clone(), tell);
         if first {
-            let lead = Lead { batcher: &connection.batcher, lane };
-            // Those who were claimed together have asked by the time this task runs again.
-            tokio::task::yield_now().await;
-            call(connection, lead.take(), most, lane).await;
+            let (waiters, turn) = connection.batcher.lead(lane).await;
+            call(connection, waiters, most, lane).await;
+            drop(turn);
         }
         told.await
             .unwrap_or_else(|_| Err(Failure::unavailable("the read was interrupted by a stop or a restart")))
+    }
+
+    /// Waits for the turn of this lane's next call, and takes all who wait for it then.
+    async fn lead(&self, lane: Lane) -> (Waiters, Option<SemaphorePermit<'_>>) {
+        let lead = Lead { batcher: self, lane };
+        // Those who were claimed together have asked by the time this task runs again.
+        tokio::task::yield_now().await;
+        // Nobody closes it.
+        let turn = self.turns[lane as usize].acquire().await.ok();
+        (lead.take(), turn)
     }
 
     /// True for the first one, who must make the call.
@@ -125,5 +144,49 @@ fn unanswered(order: ChannelOrderId) -> Fetched {
     Fetched::Failed {
         order,
         failure: Failure::unavailable("the answer did not mention the order that was asked for"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_comes_while_calls_are_under_way_goes_together_in_the_next() {
+        let batcher = Arc::new(Batcher::default());
+        let enrol =
+            |order: u64| batcher.enrol(Lane::Webhook, ChannelOrderId::from(order), oneshot::channel().0);
+        assert!(enrol(1));
+        let (one, first) = batcher.lead(Lane::Webhook).await;
+        assert!(enrol(2));
+        let (two, second) = batcher.lead(Lane::Webhook).await;
+        assert_eq!((one.len(), two.len()), (1, 1));
+        assert!(enrol(3));
+        let third = tokio::spawn({
+            let batcher = Arc::clone(&batcher);
+            async move { batcher.lead(Lane::Webhook).await.0.len() }
+        });
+        tokio::task::yield_now().await;
+        assert!(!enrol(4) && !enrol(5), "they join the one who waits");
+        drop(first);
+        assert_eq!(third.await.expect("no panic"), 3);
+        drop(second);
+    }
+
+    #[tokio::test]
+    async fn who_is_killed_while_waiting_for_a_turn_sends_the_others_home() {
+        let batcher = Arc::new(Batcher::default());
+        let _one = batcher.lead(Lane::Poll).await;
+        let _two = batcher.lead(Lane::Poll).await;
+        let (tell, told) = oneshot::channel();
+        assert!(batcher.enrol(Lane::Poll, ChannelOrderId::from(1), tell));
+        let waiting = tokio::spawn({
+            let batcher = Arc::clone(&batcher);
+            async move { batcher.lead(Lane::Poll).await.0.len() }
+        });
+        tokio::task::yield_now().await;
+        waiting.abort();
+        assert!(told.await.is_err());
+        assert!(batcher.enrol(Lane::Poll, ChannelOrderId::from(2), oneshot::channel().0), "a new lead");
     }
 }
