@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use super::api::Api;
 use super::fetch::{BATCH, Reader};
-use super::{auth, listing, notice, probe, subscription};
+use super::{ability, auth, command, listing, notice, outbound, probe, subscription};
 use crate::channel::{
-    Admitted, Answer, Call, Channel, Consent, Fetched, Finding, Inbound, ListRequest, Page, Refusal, Reread,
-    Stream, Subscriptions,
+    Admitted, Answer, Call, Channel, Consent, Fetched, Finding, Inbound, ListRequest, Memo, Page, Performed,
+    Refusal, Refused, Reread, Stream, Subscriptions, Verdict,
 };
-use crate::model::{ChannelOrderId, Delivery, OrderStatus, RateLimit, Secret, Tiding, Tokens};
+use crate::model::{
+    Action, ActionRequest, Capabilities, ChannelOrderId, Delivery, Order, OrderStatus, RateLimit, Secret,
+    Tiding, Timestamp, Tokens,
+};
 
 pub struct TikTokShop {
     pub api: Api,
@@ -81,5 +84,25 @@ impl Channel for TikTokShop {
 
     fn rate_limit(&self) -> RateLimit {
         self.api.rate_limit()
+    }
+
+    fn capabilities(&self, order: &Order, now: Timestamp) -> Capabilities {
+        ability::capabilities(order, now)
+    }
+
+    fn prepare(&self, order: &Order, request: &ActionRequest, now: Timestamp) -> Result<Memo, Refused> {
+        command::prepare(order, request, now)
+    }
+
+    fn perform<'a>(&'a self, call: Call<'a>, order: &'a Order, action: &'a Action) -> Answer<'a, Performed> {
+        Box::pin(outbound::perform(&self.api, &self.reader, call, order, action))
+    }
+
+    fn follow<'a>(&'a self, call: Call<'a>, order: &'a Order, action: &'a Action) -> Answer<'a, Performed> {
+        Box::pin(outbound::follow(&self.api, call, order, action))
+    }
+
+    fn judge(&self, order: &Order, action: &Action) -> Verdict {
+        command::judge(order, action)
     }
 }

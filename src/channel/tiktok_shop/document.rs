@@ -149,6 +149,8 @@ pub struct OrderDoc {
     pub shipping_type: Word,
     pub delivery_option_id: Word,
     pub cancellation_initiator: Word,
+    /// `COMBINED`: its parcel holds other orders of the buyer too.
+    pub split_or_combine_tag: Word,
     /// Until when the seller has to ship, by two names.
     pub tts_sla_time: Moment,
     pub shipping_due_time: Moment,
@@ -281,6 +283,27 @@ pub struct ProvidersDoc {
 pub struct ProviderDoc {
     pub id: Word,
     pub name: Word,
+}
+
+/// What came of declaring a parcel.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct PackedDoc {
+    pub package_id: Word,
+    pub warning: Said<WarningDoc>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct WarningDoc {
+    pub message: Word,
+}
+
+/// What came of asking for a cancellation.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct CancelledDoc {
+    pub cancel_id: Word,
 }
 
 // ---- notifications ---------------------------------------------------------------------------

@@ -23,6 +23,8 @@ pub mod key {
     pub const REGION: &str = "region";
     pub const SHIP_BY: &str = "ship_by";
     pub const SHIPPED_AT: &str = "shipped_at";
+    /// The parcel holds other orders too.
+    pub const COMBINED: &str = "combined";
     pub const UNITS: &str = "units";
     pub const PROVIDERS: &str = "providers";
 }

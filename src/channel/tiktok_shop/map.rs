@@ -126,6 +126,7 @@ fn facts(reading: &Reading<'_>, folded: Option<&[Line<'_>]>) -> BTreeMap<String,
     put(key::FULFILLED_BY, order.fulfillment_type.to_string());
     put(key::SHIPPED_WITH, order.shipping_type.to_string());
     put(key::DELIVERY_OPTION, order.delivery_option_id.to_string());
+    put(key::COMBINED, flag(&*order.split_or_combine_tag == "COMBINED"));
     put(key::SHIP_BY, time(ship_by));
     put(key::SHIPPED_AT, time(order.rts_time.0));
     if let Some(region) = region.filter(|region| !region.is_empty()) {

@@ -5,9 +5,11 @@
 //! here by SKU and price. Refunds are not part of the order: they are read from the cancellations
 //! and the returns. What TikTok masks is as good as not said.
 
+mod ability;
 mod address;
 mod api;
 mod auth;
+mod command;
 mod connector;
 mod document;
 mod facts;
@@ -17,9 +19,11 @@ mod listing;
 mod map;
 mod money;
 mod notice;
+mod outbound;
 mod pace;
 mod probe;
 mod providers;
+mod reason;
 mod refusal;
 mod setup;
 mod sign;

@@ -9,12 +9,12 @@ use super::document::{AfterSaleDoc, AfterSaleLineDoc, NextActionDoc};
 use crate::model::Timestamp;
 
 /// States in which the money is on its way back.
-const REFUNDED: [&str; 3] = [
-    "CANCELLATION_REQUEST_COMPLETE",
-    "RETURN_OR_REFUND_REQUEST_COMPLETE",
-    "REPLACEMENT_REQUEST_REFUND_SUCCESS",
-];
+const REFUNDED: [&str; 3] =
+    [COMPLETE, "RETURN_OR_REFUND_REQUEST_COMPLETE", "REPLACEMENT_REQUEST_REFUND_SUCCESS"];
 const PENDING: &str = "CANCELLATION_REQUEST_PENDING";
+/// Agreed to; the refund follows.
+const AGREED: &str = "CANCELLATION_REQUEST_SUCCESS";
+const COMPLETE: &str = "CANCELLATION_REQUEST_COMPLETE";
 /// A buyer's wish to cancel, by its newer and its older name.
 const BY_BUYER: [&str; 2] = ["BUYER_CANCEL", "REQUEST_CANCEL_REFUND"];
 const ANSWER: &str = "SELLER_RESPOND_CANCEL";
@@ -27,6 +27,8 @@ pub struct AfterSales {
     pub units: BTreeSet<String>,
     /// The buyer's wish to cancel that the seller has not answered.
     pub wish: Option<CancelWish>,
+    /// A cancellation is agreed to or complete, of the order or of units of it.
+    pub cancelling: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +62,7 @@ impl Ledger {
             let lines = doc.cancel_line_items.list().iter().chain(doc.return_line_items.list());
             order.units.extend(lines.map(unit));
         }
+        order.cancelling |= status == AGREED || status == COMPLETE;
         if status == PENDING && BY_BUYER.contains(&&*doc.cancel_type) {
             let deadline = deadline(doc.seller_next_action_response.list());
             order.wish = Some(CancelWish { cancel_id: doc.cancel_id.to_string(), deadline });

@@ -2,7 +2,7 @@
 //! shared by a dozen failures, which only its text tells apart.
 
 use super::document::{EnvelopeDoc, Word};
-use crate::model::{Failure, FailureKind, Timestamp};
+use crate::model::{Failure, Timestamp};
 use crate::net::Response;
 
 /// Success.
@@ -11,9 +11,9 @@ pub const GOOD: i64 = 0;
 const NO_SUCH_OPERATION: [i64; 2] = [36_009_009, 36_009_014];
 /// This order or package is not this shop's.
 const NOT_OURS: i64 = 21_008_111;
-const DECLARED_BEFORE: i64 = 21_008_026;
-/// Marks a failure as "already declared as shipped" for those who look for it.
-const DECLARED_WORDS: &str = "already declared as shipped";
+/// Refusals that say that the thing may have been done before, perhaps by an earlier try of ours:
+/// the parcel is declared, the order's state is another, a cancellation is under way.
+const DONE_BEFORE: [i64; 3] = [21_008_026, 21_008_013, 25_001_011];
 
 /// The wrapping of an answer, read; the content stays raw.
 pub struct Verdict {
@@ -107,7 +107,6 @@ impl Verdict {
                 "The order is on its way or completed, so it cannot be cancelled any more. Settle it with the \
                  buyer in TikTok Shop.",
             ),
-            DECLARED_BEFORE => Failure::invalid(format!("The parcel is {DECLARED_WORDS}. {told}")),
             106_013 | 36_009_009 | 36_009_010 | 36_009_014 | 36_009_021..=36_009_023 => {
                 // About every call of this kind, not about this order.
                 Failure { local: false, ..Failure::invalid(told) }
@@ -208,12 +207,16 @@ pub fn nonsense(what: &str, response: &Response) -> Failure {
 
 /// The call is not known there, so that an older version of it may be.
 pub fn is_no_such_operation(failure: &Failure) -> bool {
-    NO_SUCH_OPERATION.iter().any(|code| failure.message.ends_with(&format!("(code {code})")))
+    has_code(failure, &NO_SUCH_OPERATION)
 }
 
-/// The parcel was declared before, perhaps by an earlier try of ours.
-pub fn is_declared_before(failure: &Failure) -> bool {
-    failure.kind == FailureKind::InvalidRequest && failure.message.contains(DECLARED_WORDS)
+/// See [`DONE_BEFORE`]: the order must be looked at again.
+pub fn may_be_done_before(failure: &Failure) -> bool {
+    has_code(failure, &DONE_BEFORE)
+}
+
+fn has_code(failure: &Failure, codes: &[i64]) -> bool {
+    codes.iter().any(|code| failure.message.contains(&format!("(code {code})")))
 }
 
 /// Foreign text on one line, shortened, without anything that could be a token or an address.
@@ -230,6 +233,7 @@ pub fn presentable(text: &str, most: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::FailureKind;
 
     fn response(status: u16, body: &str) -> Response {
         Response {
@@ -375,6 +379,7 @@ mod tests {
         assert!(is_no_such_operation(&coded(404, 36_009_009, "no path")));
         assert!(is_no_such_operation(&coded(400, 36_009_014, "version")));
         assert!(!is_no_such_operation(&coded(400, 36_009_004, "x")));
-        assert!(is_declared_before(&coded(200, 21_008_026, "x")));
+        assert!(may_be_done_before(&coded(200, 21_008_026, "x")));
+        assert!(!may_be_done_before(&coded(200, 21_011_044, "x")));
     }
 }
