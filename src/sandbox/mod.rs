@@ -47,6 +47,7 @@ pub mod shopify;
 mod shoppers;
 mod stand;
 mod violations;
+pub mod walmart;
 mod webhooks;
 
 pub use book::{Book, Full, MOST_ORDERS};

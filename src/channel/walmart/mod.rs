@@ -19,6 +19,8 @@ mod outbound;
 mod probe;
 #[cfg(test)]
 mod samples;
+#[cfg(test)]
+mod sandbox_tests;
 mod setup;
 mod units;
 mod walk;
