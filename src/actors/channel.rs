@@ -86,6 +86,8 @@ impl Actor for ChannelActor {
         settings: Settings,
     ) -> Result<State, ActorProcessingErr> {
         let Settings { shared, connection } = settings;
+        // Subscriptions and tokens are looked at at once, not at the next round.
+        myself.cast(Message::Upkeep)?;
         connection.attach(Some(myself));
         connection.set_in_flight(0);
         connection.set_next_poll(Some(shared.clock.now()));

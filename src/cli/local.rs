@@ -9,7 +9,10 @@ use super::Done;
 use super::screen::Screen;
 use super::trouble::{Exit, Trouble};
 use crate::app::{self, DemoOptions, RunOptions, SandboxOptions};
-use crate::config::parse_span;
+use crate::config::{self, parse_span};
+use crate::kinds::KINDS;
+use crate::model::Secret;
+use crate::store;
 use crate::telemetry::{Format, Metrics, install_log};
 
 #[derive(Debug, Args)]
@@ -108,14 +111,6 @@ fn span(text: &str) -> Result<Duration, String> {
     parse_span(text).ok_or_else(|| "write a span such as 30s or 5m".to_owned())
 }
 
-fn not_built(what: &str) -> Trouble {
-    Trouble::failed(
-        format!("{what} is not part of this build"),
-        "the library was built without it",
-        "Use a released fenicia.",
-    )
-}
-
 impl Run {
     pub(super) fn run(self, _screen: &mut Screen) -> Done {
         let metrics = instruments(self.log_format.unwrap_or_default().into())?;
@@ -185,13 +180,59 @@ fn serve<T>(work: impl Future<Output = T>) -> Result<T, Trouble> {
 }
 
 impl Restore {
-    pub(super) fn run(self, _screen: &mut Screen) -> Done {
-        Err(not_built("restore"))
+    pub(super) fn run(self, screen: &mut Screen) -> Done {
+        let (folder, key) = self.place.find()?;
+        let report = store::restore(&self.file, &folder, key.as_ref(), self.replace).map_err(|error| {
+            Trouble::failed(
+                "the backup was not restored",
+                error,
+                "Nothing else was changed. Correct that and try again.",
+            )
+        })?;
+        screen.line(&format!("{} orders restored to {}", report.orders, folder.display()))?;
+        Ok(())
     }
 }
 
 impl Verify {
-    pub(super) fn run(self, _screen: &mut Screen) -> Done {
-        Err(not_built("verify"))
+    pub(super) fn run(self, screen: &mut Screen) -> Done {
+        let (folder, key) = self.place.find()?;
+        let report = match &self.file {
+            Some(file) => store::verify_backup(file, &folder, key.as_ref()).map_err(cannot_check)?,
+            None => store::verify(&folder, key.as_ref(), self.repair_views).map_err(cannot_check)?,
+        };
+        screen.line(&format!("{} orders, {} timeline events", report.orders, report.events))?;
+        if report.repaired {
+            screen.line("the derived tables were made anew")?;
+        }
+        if report.faults.is_empty() {
+            screen.line("every invariant holds")?;
+            return Ok(());
+        }
+        for fault in &report.faults {
+            screen.line(&format!("{}: {}", fault.invariant, fault.what))?;
+        }
+        let cure = "Try `fenicia verify --repair-views`; if faults stay, restore the newest backup.";
+        Err(Trouble::failed(format!("{} faults", report.faults.len()), "see above", cure))
+    }
+}
+
+fn cannot_check(error: impl std::fmt::Display) -> Trouble {
+    Trouble::failed(
+        "it cannot be checked",
+        error,
+        "Stop the daemon first if it runs, or name the folder with --data.",
+    )
+}
+
+impl Place {
+    /// The data folder and the key that the config names for it.
+    fn find(self) -> Result<(PathBuf, Option<Secret>), Trouble> {
+        match (config::load(&self.config, KINDS), self.data) {
+            (Ok(config), data) => Ok((data.unwrap_or(config.store.path), config.store.encryption_key)),
+            // Without a usable config the folder's own key file is the key.
+            (Err(_), Some(data)) => Ok((data, None)),
+            (Err(faults), None) => Err(Trouble::faulty(&self.config, &faults)),
+        }
     }
 }

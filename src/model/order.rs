@@ -62,6 +62,22 @@ pub struct Version {
     pub changed_at: Option<Timestamp>,
     /// When the request that read it was begun, or its delivery received.
     pub read_at: Timestamp,
+    /// When it was last read by itself, rather than heard of or listed.
+    #[serde(default)]
+    pub fetched_at: Option<Timestamp>,
+}
+
+impl Version {
+    /// Whether a change with this stamp is surely in the stored content. Stamps may be no finer
+    /// than a second, so the stamp that is stored is certain only once the order was fetched after
+    /// that second.
+    pub fn includes(&self, changed_at: Timestamp) -> bool {
+        self.changed_at.is_some_and(|known| {
+            changed_at < known
+                || changed_at == known
+                    && self.fetched_at.is_some_and(|at| at >= known.plus(std::time::Duration::from_secs(1)))
+        })
+    }
 }
 
 /// Sums of the order, each in the order's currency and with its number of decimals.

@@ -335,7 +335,7 @@ fn hint(
     let Some(mut draft) = draft else {
         return queue(tx, how, &key, None, "", effects);
     };
-    let is_known = changed_at.zip(draft.order.version.changed_at).is_some_and(|(said, known)| said <= known);
+    let is_known = changed_at.is_some_and(|said| draft.order.version.includes(said));
     if !is_known {
         return queue(tx, how, &key, Some(draft), "", effects);
     }

@@ -58,7 +58,7 @@ mod tests {
             (version(Some(10), 100), Source::Fetch, version(None, 99), Freshness::Older),
         ];
         for ((changed, read), source, (said, said_read), expected) in cases {
-            let stored = Version { changed_at: changed.map(at), read_at: at(read) };
+            let stored = Version { changed_at: changed.map(at), read_at: at(read), fetched_at: None };
             assert_eq!(
                 freshness(stored, source, said.map(at), at(said_read)),
                 expected,

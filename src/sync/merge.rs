@@ -95,7 +95,7 @@ fn create(seen: Observation, how: Merging<'_>, incomplete: bool) -> Applied {
         tags: Vec::new(),
         fulfilled_by: FulfilledBy::Seller,
         facts: std::collections::BTreeMap::new(),
-        version: Version { changed_at: None, read_at: seen.read_at },
+        version: Version { changed_at: None, read_at: seen.read_at, fetched_at: None },
         created_at: how.now,
         stored_at: how.now,
         told: Vec::new(),
@@ -152,6 +152,7 @@ fn overlay(mut order: Order, mut person: Person, seen: Observation) -> (Order, P
     order.version = Version {
         changed_at: seen.changed_at.max(order.version.changed_at),
         read_at: seen.read_at.max(order.version.read_at),
+        fetched_at: (seen.source == Source::Fetch).then_some(seen.read_at).max(order.version.fetched_at),
     };
     if let Some(number) = seen.number {
         order.number = number;

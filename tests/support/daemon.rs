@@ -24,7 +24,7 @@ impl Folder {
 
     /// Replaces the config.
     pub fn write(&self, channels: &str) {
-        let head = "[store]\npath = \"data\"\n[webhooks]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n\n";
+        let head = "[store]\npath = \"data\"\n[webhooks]\nlisten = \"127.0.0.1:0\"\npublic_url = \"https://orders.example.com\"\n[admin]\nlisten = \"127.0.0.1:0\"\n\n";
         std::fs::write(self.config(), format!("{head}{channels}")).expect("a config");
     }
 
@@ -72,7 +72,11 @@ impl Daemon {
         drop(std::fs::remove_file(&socket));
         let notifications = UnixDatagram::bind(&socket).expect("a notification socket");
         notifications.set_read_timeout(Some(START)).expect("a time-out");
-        let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.path().join("log")).expect("a log");
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(folder.path().join("log"))
+            .expect("a log");
         let child = Command::new(env!("CARGO_BIN_EXE_fenicia"))
             .args(["run", "--config"])
             .arg(folder.config())
@@ -85,7 +89,8 @@ impl Daemon {
             .stderr(log)
             .spawn()
             .expect("the binary starts");
-        let daemon = Self { child, webhooks: String::new(), client: Client::new(String::new(), String::new()) };
+        let daemon =
+            Self { child, webhooks: String::new(), client: Client::new(String::new(), String::new()) };
         daemon.once_ready(&notifications, folder)
     }
 
@@ -118,7 +123,8 @@ impl Daemon {
     }
 
     pub fn signal(&self, signal: &str) {
-        let done = Command::new("kill").args([signal, &self.child.id().to_string()]).status().expect("kill runs");
+        let done =
+            Command::new("kill").args([signal, &self.child.id().to_string()]).status().expect("kill runs");
         assert!(done.success(), "kill {signal}");
     }
 

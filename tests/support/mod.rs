@@ -4,5 +4,4 @@
 mod api;
 mod daemon;
 
-pub use api::{Answer, Client};
 pub use daemon::{Daemon, Folder};

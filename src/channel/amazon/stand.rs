@@ -78,7 +78,7 @@ pub(super) fn stored(document: &OrderDocument) -> Order {
         tags: seen.tags.unwrap_or_default(),
         fulfilled_by: seen.fulfilled_by.unwrap_or(FulfilledBy::Seller),
         facts: seen.facts,
-        version: Version { changed_at: None, read_at: Timestamp::EPOCH },
+        version: Version { changed_at: None, read_at: Timestamp::EPOCH, fetched_at: None },
         created_at: Timestamp::EPOCH,
         stored_at: Timestamp::EPOCH,
         told: Vec::new(),

@@ -119,7 +119,7 @@ pub fn ordinary_order(connection: &Connection, now: Timestamp) -> Order {
         tags: Vec::new(),
         fulfilled_by: FulfilledBy::Seller,
         facts: std::collections::BTreeMap::new(),
-        version: Version { changed_at: Some(now), read_at: now },
+        version: Version { changed_at: Some(now), read_at: now, fetched_at: None },
         created_at: now,
         stored_at: now,
         told: Vec::new(),

@@ -58,7 +58,7 @@ pub(in super::super) fn order(lines: &[Line]) -> Order {
             ("lines".to_owned(), serde_json::to_string(lines).unwrap()),
             ("method_code".to_owned(), "Value".to_owned()),
         ]),
-        version: Version { changed_at: None, read_at: now() },
+        version: Version { changed_at: None, read_at: now(), fetched_at: None },
         created_at: now(),
         stored_at: now(),
         told: Vec::new(),
