@@ -84,11 +84,14 @@ async fn start(folder: &Path, stands: &[Running], metrics: Metrics) -> Result<Da
     Ok(daemon)
 }
 
+/// Marketplaces take https addresses only; the stands deliver to the real listener all the same.
+const PUBLIC_URL: &str = "https://orders.example.com";
+
 /// Every channel on the demo's pace: polled each half minute instead of each quarter of an hour.
 fn config_text(stands: &[Running], webhooks: u16) -> String {
     let mut text = format!(
         "[store]\npath = \"data\"\n\n[webhooks]\nlisten = \"127.0.0.1:{webhooks}\"\n\
-         public_url = \"http://127.0.0.1:{webhooks}\"\n\n[admin]\nlisten = \"127.0.0.1:{}\"\n\n",
+         public_url = \"{PUBLIC_URL}\"\n\n[admin]\nlisten = \"127.0.0.1:{}\"\n\n",
         if is_free(8481) { 8481 } else { 0 }
     );
     for running in stands {
