@@ -190,6 +190,9 @@ async fn intake(myself: &ActorRef<Message>, state: &mut State) -> Result<(), Sto
 
 /// A delivery that its connector cannot even look at must not stop the others.
 fn read(connection: &Connection, item: &InboxItem) -> Vec<Tiding> {
+    if let Some(alias) = &item.alias {
+        return vec![Tiding::Alias(alias.clone())];
+    }
     let tidings = catch_unwind(AssertUnwindSafe(|| connection.channel.read(&item.delivery)));
     tidings.unwrap_or_else(|_| {
         let anomaly = Anomaly {

@@ -9,7 +9,8 @@ use super::rows::Rows;
 use super::tables::Tab;
 use super::txn::Txn;
 use super::{
-    Changed, Effects, Incident, Store, StoreError, changes, connections, failures, incidents, keys, retention,
+    Changed, Effects, Incident, Store, StoreError, changes, connections, deliveries, failures, incidents,
+    keys, retention,
 };
 use crate::model::{
     Anomaly, ChannelId, ChannelOrderId, Event, EventKind, Lane, Observation, Order, OrderKey, SyncId,
@@ -36,7 +37,9 @@ impl Store {
             let mut effects = Effects::default();
             let how = How { quiet: true, ..How::listing(&channel, kind, lane.trigger(), lane, now) };
             for tiding in tidings {
-                absorb(tx, &how, tiding, &mut effects)?;
+                if let Absorbed::Unknown(alias) = absorb(tx, &how, tiding, &mut effects)? {
+                    deliveries::keep_alias(tx, &channel, alias, &mut effects, now)?;
+                }
             }
             Ok(effects)
         })
@@ -126,15 +129,18 @@ pub(super) fn absorb(
     tiding: Tiding,
     effects: &mut Effects,
 ) -> Result<Absorbed, StoreError> {
-    let before = effects.clone();
-    match tx.attempt(|tx| take_in(tx, how, tiding, effects)) {
+    let mut own = Effects::default();
+    match tx.attempt(|tx| take_in(tx, how, tiding, &mut own)) {
+        Ok(absorbed) => {
+            effects.add(own);
+            Ok(absorbed)
+        }
         Err(StoreError::Corrupt(what)) => {
             tracing::error!(channel = %how.channel, what, "a stored record cannot be read");
-            *effects = before;
             effects.anomalies.push("corrupt_record".to_owned());
             Ok(Absorbed::Noted)
         }
-        other => other,
+        Err(other) => Err(other),
     }
 }
 
@@ -384,6 +390,8 @@ fn note(tx: &mut Txn<'_>, how: &How<'_>, tiding: Tiding, effects: &mut Effects) 
         Tiding::Erase { orders, email } => {
             let own = how.delivery.map(|delivery| delivery.seq);
             retention::erase_asked(tx, how.channel, &orders, email.as_deref(), own, how.now)?;
+            // A pending delivery that named the person was dropped; what it said is polled for.
+            effects.poll_now |= email.is_some();
         }
         Tiding::EraseAll => retention::erase_channel_later(tx, how.channel, how.now)?,
         Tiding::DataRequest { orders, email, reference } => {

@@ -39,9 +39,15 @@ pub(super) struct Head {
     /// How often its alias could not be resolved.
     #[serde(default)]
     pub(super) attempts: u32,
-    /// All but its alias was applied.
+    /// All but its unknown names was applied.
     #[serde(default)]
     pub(super) applied: bool,
+    /// How many names of it are unknown.
+    #[serde(default)]
+    pub(super) unknown: u32,
+    /// It is no delivery but a name that a page mentioned.
+    #[serde(default)]
+    pub(super) alias: Option<String>,
 }
 
 impl Store {
@@ -155,6 +161,8 @@ fn split(delivery: Delivery) -> (Head, Zeroizing<Vec<u8>>) {
         received_at: delivery.received_at,
         attempts: 0,
         applied: false,
+        unknown: 0,
+        alias: None,
     };
     (head, Zeroizing::new(delivery.body))
 }
@@ -211,7 +219,7 @@ fn read_row(rows: &impl Rows, tab: Tab, key: &[u8], sealed: &[u8]) -> Result<Inb
         body: body.to_vec(),
         received_at: head.received_at,
     };
-    Ok(InboxItem { seq, delivery, attempts: head.attempts })
+    Ok(InboxItem { seq, delivery, attempts: head.attempts, alias: head.alias })
 }
 
 /// Where a delivery is.
@@ -259,6 +267,31 @@ fn set_aside(
     Ok(())
 }
 
+/// A page mentioned a name that nobody knows: it waits like a delivery, to be resolved.
+pub(super) fn keep_alias(
+    tx: &mut Txn<'_>,
+    channel: &ChannelId,
+    alias: String,
+    effects: &mut Effects,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let seq = tx.ticket();
+    let head = Head {
+        delivery_id: format!("alias:{alias}"),
+        topic: "name in a list".to_owned(),
+        notes: Vec::new(),
+        received_at: now,
+        attempts: 0,
+        applied: true,
+        unknown: 1,
+        alias: Some(alias.clone()),
+    };
+    let place = Place { tab: Tab::Inbox, key: keys::inbox(channel, seq) };
+    set_aside(tx, channel, seq, &place, (&head, &[]), now.plus(RESOLVE_AGAIN[0]))?;
+    effects.unresolved.push((seq, alias));
+    Ok(())
+}
+
 /// Applies one delivery; answers when it was received. One that is gone was applied before.
 fn apply(
     tx: &mut Txn<'_>,
@@ -271,9 +304,8 @@ fn apply(
     let Some((place, sealed)) = find(tx, channel, seq)? else {
         return Ok(None);
     };
-    let (mut head, body) = open_row(tx, place.tab, &place.key, &sealed)?;
-    let delivery = Some(Received { seq, topic: &head.topic, at: head.received_at });
-    let how = How { delivery, ..How::listing(channel, kind, Trigger::Webhook, Lane::Webhook, now) };
+    let (head, body) = open_row(tx, place.tab, &place.key, &sealed)?;
+    let how = how_of(channel, kind, seq, &head, now);
     let mut told = std::collections::BTreeSet::new();
     let mut unknown = Vec::new();
     for tiding in tidings {
@@ -293,11 +325,26 @@ fn apply(
     } else {
         // Normally resolved at once; the time counts when nobody does.
         let due = now.plus(RESOLVE_AGAIN[0]);
-        head.applied = true;
+        let count = u32::try_from(unknown.len()).unwrap_or(u32::MAX);
+        let head = Head { applied: true, unknown: count, ..head };
         set_aside(tx, channel, seq, &place, (&head, &body), due)?;
         effects.unresolved.extend(unknown.into_iter().map(|alias| (seq, alias)));
     }
     Ok(Some(received_at))
+}
+
+fn how_of<'a>(
+    channel: &'a ChannelId,
+    kind: &'static str,
+    seq: u64,
+    head: &'a Head,
+    now: Timestamp,
+) -> How<'a> {
+    if head.alias.is_some() {
+        return How::listing(channel, kind, Trigger::Poll, Lane::Poll, now);
+    }
+    let delivery = Some(Received { seq, topic: &head.topic, at: head.received_at });
+    How { delivery, ..How::listing(channel, kind, Trigger::Webhook, Lane::Webhook, now) }
 }
 
 fn order_of(tiding: &Tiding) -> Option<&ChannelOrderId> {
@@ -319,21 +366,25 @@ fn resolve(
     let Some((place, sealed)) = find(tx, channel, seq)? else {
         return Ok(effects);
     };
-    let (mut head, body) = open_row(tx, place.tab, &place.key, &sealed)?;
-    let delivery = Some(Received { seq, topic: &head.topic, at: head.received_at });
-    let how = How { delivery, ..How::listing(channel, "", Trigger::Webhook, Lane::Webhook, now) };
+    let (head, body) = open_row(tx, place.tab, &place.key, &sealed)?;
     // Hints are not merged, so the kind of the channel does not matter.
+    let how = how_of(channel, "", seq, &head, now);
     match orders {
         Ok(orders) if !orders.is_empty() => {
             for order in orders {
                 absorb(tx, &how, Tiding::Hint { order, changed_at: None }, &mut effects)?;
             }
-            remove(tx, channel, seq, &place)?;
+            if head.unknown <= 1 {
+                remove(tx, channel, seq, &place)?;
+            } else {
+                let head = Head { unknown: head.unknown - 1, ..head };
+                set_aside(tx, channel, seq, &place, (&head, &body), now.plus(RESOLVE_AGAIN[0]))?;
+            }
         }
         Err(failure) if (head.attempts as usize) < RESOLVE_AGAIN.len() => {
             let wait = now.plus(RESOLVE_AGAIN[head.attempts as usize]);
             let due = failure.resume_at.unwrap_or(wait).max(wait);
-            head.attempts += 1;
+            let head = Head { attempts: head.attempts + 1, ..head };
             set_aside(tx, channel, seq, &place, (&head, &body), due)?;
         }
         Ok(_) | Err(_) => {
@@ -343,6 +394,15 @@ fn resolve(
         }
     }
     Ok(effects)
+}
+
+/// Whether `text` holds `word` by itself. Too short a word would be found everywhere.
+fn names(text: &str, word: &str) -> bool {
+    let alone = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
+    word.len() >= 6
+        && text.match_indices(word).any(|(at, _)| {
+            alone(text[..at].chars().next_back()) && alone(text[at + word.len()..].chars().next())
+        })
 }
 
 /// Drops the pending deliveries of a channel whose body names one of `words`; all of them when
@@ -359,10 +419,11 @@ pub(super) fn shred(
         tx.walk(tab, &Span::prefix(keys::Key::of(channel).done()), &mut |key, sealed| {
             let Some(seq) = seq_of(tab, key).filter(|seq| Some(*seq) != own) else { return GO_ON };
             let named = match (words, open_row(tx, tab, key, sealed)) {
-                (None, _) | (_, Err(_)) => true,
+                (None, _) => true,
+                (Some(_), Err(_)) => false,
                 (Some(words), Ok((_, body))) => {
                     let text = String::from_utf8_lossy(&body);
-                    let named: Vec<_> = words.iter().filter(|word| text.contains(word.as_str())).collect();
+                    let named: Vec<_> = words.iter().filter(|word| names(&text, word)).collect();
                     found.extend(named.iter().map(|word| (*word).clone()));
                     !named.is_empty()
                 }

@@ -1,10 +1,10 @@
 //! Where each polled list stands. The watermark moves only when every page of a window is stored.
 
-use super::absorb::{How, absorb};
+use super::absorb::{Absorbed, How, absorb};
 use super::rows::Rows;
 use super::tables::Tab;
 use super::txn::Txn;
-use super::{Effects, PageIn, PollState, Store, StoreError, Window, keys};
+use super::{Effects, PageIn, PollState, Store, StoreError, Window, deliveries, keys};
 use crate::model::{ChannelId, Lane, Timestamp, Trigger};
 
 impl Store {
@@ -46,7 +46,9 @@ impl Store {
             let mut effects = Effects::default();
             let how = How::listing(&channel, kind, Trigger::Poll, Lane::Poll, now);
             for tiding in page.tidings {
-                absorb(tx, &how, tiding, &mut effects)?;
+                if let Absorbed::Unknown(alias) = absorb(tx, &how, tiding, &mut effects)? {
+                    deliveries::keep_alias(tx, &channel, alias, &mut effects, now)?;
+                }
             }
             let mut place = load(tx, &channel, stream)?;
             if let Some(window) = &mut place.window {

@@ -4,7 +4,9 @@ use super::absorb::{Absorbed, How, absorb};
 use super::rows::{GO_ON, Rows, STOP, Span};
 use super::tables::Tab;
 use super::txn::Txn;
-use super::{Effects, PageIn, Store, StoreError, SyncPhase, SyncRunState, SyncStatus, codec, keys};
+use super::{
+    Effects, PageIn, Store, StoreError, SyncPhase, SyncRunState, SyncStatus, codec, deliveries, keys,
+};
 use crate::model::{ChannelId, Failure, Lane, OrderKey, SyncError, SyncId, Timestamp, Trigger};
 
 /// How long an ended sync can be asked for.
@@ -46,7 +48,10 @@ impl Store {
                 match absorb(tx, &how, tiding, &mut effects)? {
                     Absorbed::Settled => (found, done) = (found + 1, done + 1),
                     Absorbed::Queued { counted: true } => found += 1,
-                    _ => {}
+                    Absorbed::Queued { counted: false } | Absorbed::Noted => {}
+                    Absorbed::Unknown(alias) => {
+                        deliveries::keep_alias(tx, &channel, alias, &mut effects, now)?;
+                    }
                 }
             }
             let Some(mut status) = load(tx, sync)? else { return Ok(effects) };

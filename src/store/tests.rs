@@ -9,9 +9,12 @@ mod accepting;
 mod acting;
 mod asking;
 mod erasing;
+mod golden;
 mod keeping;
 mod listing;
+mod model;
 mod syncing;
+mod torn;
 
 /// A store in memory under a clock that stands still unless a test moves it.
 struct Bench {

@@ -75,6 +75,8 @@ pub struct InboxItem {
     pub delivery: Delivery,
     /// How often its alias could not be resolved; 0 for a new one.
     pub attempts: u32,
+    /// It is no delivery but a name that a page mentioned: what it says is `Tiding::Alias`.
+    pub alias: Option<String>,
 }
 
 /// What a transaction means for the actors.
@@ -92,6 +94,19 @@ pub struct Effects {
     pub unresolved: Vec<(u64, String)>,
     /// Anomalies for the log and the metric, by code.
     pub anomalies: Vec<String>,
+}
+
+impl Effects {
+    /// Takes in what a part of the batch means.
+    pub(super) fn add(&mut self, part: Self) {
+        self.changed.extend(part.changed);
+        self.queued += part.queued;
+        self.unchanged += part.unchanged;
+        self.poll_now |= part.poll_now;
+        self.check_subscriptions |= part.check_subscriptions;
+        self.unresolved.extend(part.unresolved);
+        self.anomalies.extend(part.anomalies);
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -379,7 +379,7 @@ fn v7_pending_deliveries_are_remembered(rows: &Snapshot, found: &mut Findings) -
                 return GO_ON;
             };
             let id = keys::delivery_id(&channel, &head.delivery_id);
-            let fresh = head.attempts == 0;
+            let fresh = head.attempts == 0 && head.alias.is_none();
             let known = !fresh || rows.has(Tab::DeliveryIds, &id)?;
             found.unless(known, || format!("{}: its id was forgotten", at(tab, key)));
             GO_ON

@@ -123,6 +123,38 @@ async fn a_resolved_name_queues_its_orders() {
 }
 
 #[tokio::test]
+async fn a_name_in_a_page_waits_to_be_resolved_like_one_in_a_delivery() {
+    let mut bench = Bench::configured().await;
+    let effects = bench.poll(vec![Tiding::Alias("shipment:9".to_owned())]).await;
+    let (seq, name) = effects.unresolved[0].clone();
+    assert_eq!(name, "shipment:9");
+    bench.later(10);
+    let item = bench.store.inbox(&tienda(), 10, bench.now).expect("inbox").pop().expect("due");
+    assert_eq!((item.seq, item.alias.as_deref()), (seq, Some("shipment:9")));
+    let orders = Ok(vec![order_id("7")]);
+    let effects = bench.store.resolve_delivery(&tienda(), seq, orders, bench.now).await.expect("resolved");
+    assert_eq!(effects.queued, 1);
+    let claim = bench.claim_one().await;
+    assert_eq!(claim.lane, Lane::Poll);
+    bench.finish(claim, found(seen("7", Source::Fetch, bench.now, OrderStatus::Accepted))).await;
+    assert_eq!(bench.kinds("tienda:7"), ["poll_seen", "created", "sync_succeeded"]);
+}
+
+#[tokio::test]
+async fn a_delivery_with_two_unknown_names_waits_for_both() {
+    let bench = Bench::configured().await;
+    let names = ["pack:1", "pack:2"].map(|name| Tiding::Alias(name.to_owned())).to_vec();
+    let effects = bench.deliver("d1", names).await;
+    let seq = effects.unresolved[0].0;
+    for (n, left) in [("7", 1), ("8", 0)] {
+        let orders = Ok(vec![order_id(n)]);
+        bench.store.resolve_delivery(&tienda(), seq, orders, bench.now).await.expect("resolved");
+        let later = bench.now.plus(Duration::from_mins(1));
+        assert_eq!(bench.store.inbox(&tienda(), 10, later).expect("inbox").len(), left);
+    }
+}
+
+#[tokio::test]
 async fn an_alias_of_a_stored_order_is_known() {
     let bench = Bench::configured().await;
     let mut order = seen("7", Source::Payload, bench.now, OrderStatus::Accepted);

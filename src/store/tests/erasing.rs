@@ -76,18 +76,18 @@ async fn an_erased_order_stays_without_its_person_and_takes_none_in_again() {
 #[tokio::test]
 async fn pending_deliveries_about_erased_orders_go_and_the_order_is_fetched_instead() {
     let bench = Bench::configured().await;
-    bench.poll(vec![tiding(seen("1001", Source::Listing, bench.now, OrderStatus::Accepted))]).await;
-    for (id, body) in [("d1", br#"{"id":1001}"#.as_slice()), ("d2", br#"{"id":2002}"#.as_slice())] {
+    bench.poll(vec![tiding(seen("100100", Source::Listing, bench.now, OrderStatus::Accepted))]).await;
+    for (id, body) in [("d1", br#"{"id":100100}"#.as_slice()), ("d2", br#"{"id":100100200}"#.as_slice())] {
         bench.store.accept_delivery(&tienda(), delivery(id, body, bench.now)).await.expect("accepted");
     }
     bench
         .store
-        .erase(EraseWho::Orders(vec![order_key("tienda:1001")]), None, bench.now)
+        .erase(EraseWho::Orders(vec![order_key("tienda:100100")]), None, bench.now)
         .await
         .expect("erased");
     let inbox = bench.store.inbox(&tienda(), 10, bench.now).expect("inbox");
     assert_eq!(inbox.iter().map(|item| item.delivery.delivery_id.as_str()).collect::<Vec<_>>(), ["d2"]);
-    assert_eq!(bench.claim_one().await.order, order_key("tienda:1001"));
+    assert_eq!(bench.claim_one().await.order, order_key("tienda:100100"));
 }
 
 #[tokio::test]

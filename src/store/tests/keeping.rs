@@ -1,7 +1,7 @@
 //! Backups, restores, checks, and what a failing engine does.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
 use redb::{ReadableDatabase as _, StorageBackend, backends::InMemoryBackend};
@@ -196,14 +196,14 @@ async fn when_the_disk_fails_nothing_is_acknowledged_any_more() {
 
 #[tokio::test]
 async fn a_panicking_operation_ends_the_store_loudly() {
-    static TOLD: AtomicBool = AtomicBool::new(false);
     let dir = tempfile::tempdir().expect("folder");
-    let store =
-        open::file(options(dir.path()), Arc::new(|_| TOLD.store(true, Ordering::SeqCst))).expect("store");
+    let told = Arc::new(tokio::sync::Notify::new());
+    let tell = told.clone();
+    let store = open::file(options(dir.path()), Arc::new(move |_| tell.notify_one())).expect("store");
     store.accept_delivery(&tienda(), delivery("d1", b"x", start())).await.expect("accepted");
     let answer: Result<(), StoreError> = store.write("panic", |_| panic!("a fault in an operation")).await;
     assert!(matches!(answer, Err(StoreError::Closed)));
-    assert!(TOLD.load(Ordering::SeqCst));
+    told.notified().await;
     assert!(matches!(store.ping().await, Err(StoreError::Closed)));
     drop(store);
 }
