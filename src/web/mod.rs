@@ -37,3 +37,6 @@ pub use pages::{Coming, Head, Leaf, Pages, Visit, cookie, header};
 pub use problem::{Code, Problem};
 pub use server::{Addresses, BindError, Bound, Serving};
 pub use state::{AdminOptions, Api, Options, WebhooksOptions};
+
+#[cfg(test)]
+mod tests;
