@@ -194,10 +194,8 @@ async fn compare(api: &Arc<Api>) {
             }
         };
         now.let_go(&api.live);
-        if let Some(before) = &before {
-            for frame in now.since(before) {
-                api.live.tell(News::Other(frame));
-            }
+        for frame in now.since(&before.unwrap_or_else(|| now.as_first_seen())) {
+            api.live.tell(News::Other(frame));
         }
         before = Some(now);
     }
@@ -275,6 +273,12 @@ impl Picture {
         let unread = store.notifications(true, None, COUNTED_MAX)?;
         picture.notifications = Count { number: unread.items.len(), more: unread.next.is_some() };
         Ok(picture)
+    }
+
+    /// What to compare the first picture with: nothing is news but the work that somebody follows,
+    /// which may be over before a second picture is taken.
+    fn as_first_seen(&self) -> Self {
+        Self { syncs: BTreeMap::new(), actions: BTreeMap::new(), ..self.clone() }
     }
 
     /// What is over is told this once more, and not looked at again.

@@ -67,7 +67,7 @@ struct Words {
 enum Shape {
     One(&'static str),
     List(&'static str),
-    Media(&'static str),
+    Media(&'static [&'static str]),
     Nothing,
 }
 
@@ -105,8 +105,10 @@ fn words(route: Route) -> Words {
         Route::OrdersSummary => {
             read("Counts by status, payment status, sync state and channel", Shape::One("Summary"))
         }
-        Route::OrdersExport => read("Orders as CSV or lines of JSON, streamed", Shape::Media("text/csv"))
-            .filters(&["format", "columns"]),
+        Route::OrdersExport => {
+            read("Orders as CSV or lines of JSON, streamed", Shape::Media(&["text/csv", "application/jsonl"]))
+                .filters(&["format", "columns"])
+        }
         Route::Order => read("One order", Shape::One("Order")).problems(&[Code::NotFound]),
         Route::Timeline => read("Every sync event of an order, newest first", Shape::List("TimelineEvent"))
             .query(PAGED)
@@ -155,7 +157,7 @@ fn words(route: Route) -> Words {
         }
         Route::Events => read(
             "News for the page: ids and numbers, as Server-Sent Events",
-            Shape::Media("text/event-stream"),
+            Shape::Media(&["text/event-stream"]),
         )
         .problems(&[Code::RateLimited]),
         Route::Keys => read("API keys", Shape::List("Key")),
@@ -166,10 +168,12 @@ fn words(route: Route) -> Words {
         Route::Erase => {
             ask("Erase personal data now, by orders or by e-mail", 200, Shape::One("Erased")).body("Erase")
         }
-        Route::Backup => ask("A consistent copy of the store", 200, Shape::Media("application/octet-stream"))
-            .problems(&[Code::Conflict]),
-        Route::OpenApi => read("This description", Shape::Media("application/json")),
-        Route::Metrics => read("Metrics in Prometheus' text format", Shape::Media("text/plain")),
+        Route::Backup => {
+            ask("A consistent copy of the store", 200, Shape::Media(&["application/octet-stream"]))
+                .problems(&[Code::Conflict])
+        }
+        Route::OpenApi => read("This description", Shape::Media(&["application/json"])),
+        Route::Metrics => read("Metrics in Prometheus' text format", Shape::Media(&["text/plain"])),
         Route::Health => read("Whether the daemon works", Shape::One("Health")),
         Route::Ready => read("Whether the daemon takes new work", Shape::One("Health")),
     }
@@ -229,7 +233,11 @@ fn responses(words: &Words, entry: &Entry) -> Value {
     let answer = match words.answer {
         Shape::One(name) => json!({ "description": "Done.", "content": json_of(named(name)) }),
         Shape::List(name) => json!({ "description": "A page.", "content": json_of(list_of(&named(name))) }),
-        Shape::Media(media) => json!({ "description": "The content.", "content": { media: {} } }),
+        Shape::Media(media) => {
+            let content: Map<String, Value> =
+                media.iter().map(|media| ((*media).to_owned(), json!({}))).collect();
+            json!({ "description": "The content.", "content": content })
+        }
         Shape::Nothing => json!({ "description": "Done." }),
     };
     responses.insert(words.status.to_string(), answer);
