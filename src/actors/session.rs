@@ -8,10 +8,6 @@ use crate::clock::Clock;
 use crate::model::{ChannelId, Failure, Timestamp, Tokens};
 use crate::store::Store;
 
-/// Marks tokens with the credentials that obtained them: when the config holds others, the stored
-/// tokens are of no use.
-const CREDENTIALS: &str = "fenicia.credentials";
-
 pub struct Session {
     id: ChannelId,
     channel: Arc<dyn Channel>,
@@ -86,8 +82,7 @@ impl Session {
     fn load(&self, held: &mut Held) -> Result<(), Failure> {
         if !held.loaded {
             let tokens = self.store.tokens(&self.id).map_err(|error| internal(&error))?;
-            let mine = |t: &Tokens| t.extra.get(CREDENTIALS) == Some(&self.credentials);
-            held.tokens = tokens.filter(mine).map(Arc::new);
+            held.tokens = tokens.filter(|t| t.are_of(&self.credentials)).map(Arc::new);
             held.loaded = true;
         }
         Ok(())
@@ -100,8 +95,8 @@ impl Session {
 
     /// Between the marketplace's answer and this commit lies the one gap in which a single-use
     /// refresh token can be lost; nothing else happens in it.
-    async fn commit(&self, held: &mut Held, mut tokens: Tokens) -> Result<Arc<Tokens>, Failure> {
-        tokens.extra.insert(CREDENTIALS.to_owned(), self.credentials.clone());
+    async fn commit(&self, held: &mut Held, tokens: Tokens) -> Result<Arc<Tokens>, Failure> {
+        let tokens = tokens.marked(&self.credentials);
         let tokens = self.store.put_tokens(&self.id, tokens).await.map_err(|error| internal(&error))?;
         let tokens = Arc::new(tokens);
         held.tokens = Some(Arc::clone(&tokens));

@@ -25,7 +25,9 @@ pub(super) async fn all(path: &Path, config: &Config, connections: &Connections,
     for (id, channel) in config.channels.iter().filter(|(_, channel)| channel.enabled) {
         let Some(connection) = connections.get(id) else { continue };
         let proof = if connection.refresh_is_single_use() {
-            with_kept_tokens(path, config, id, connection.as_ref(), env).await
+            let credentials = channel.credentials_fingerprint();
+            let store = options(config, env);
+            with_kept_tokens(path, store, (id, &credentials), connection.as_ref(), env).await
         } else {
             with_new_tokens(connection.as_ref()).await
         };
@@ -53,20 +55,12 @@ async fn probe(connection: &dyn Channel, tokens: &Tokens) -> Result<Vec<Finding>
 /// before anything else. While the daemon runs, only the daemon may do that.
 async fn with_kept_tokens(
     path: &Path,
-    config: &Config,
-    id: &ChannelId,
+    store: Options,
+    (id, credentials): (&ChannelId, &str),
     connection: &dyn Channel,
     env: &Env,
 ) -> Result<Vec<Finding>, Finding> {
-    let options = Options {
-        dir: config.store.path.clone(),
-        key: config.store.encryption_key.clone(),
-        clock: env.clock.clone(),
-        random: env.random.clone(),
-        cache_bytes: 16 << 20,
-        backlog_max: u64::MAX,
-    };
-    let store = match Store::open(options) {
+    let store = match Store::open(store) {
         Ok(store) => store,
         Err(OpenError::InUse { .. }) => {
             return by_daemon(path, id).await.map_err(|t| Finding::bad(t.why, t.cure));
@@ -75,21 +69,33 @@ async fn with_kept_tokens(
             return Err(Finding::bad(error.to_string(), "Make the store usable: its tokens are needed."));
         }
     };
-    let findings = through_store(&store, id, connection, env).await;
+    let findings = through_store(&store, (id, credentials), connection, env).await;
     store.close().await;
     findings
 }
 
+fn options(config: &Config, env: &Env) -> Options {
+    Options {
+        dir: config.store.path.clone(),
+        key: config.store.encryption_key.clone(),
+        clock: env.clock.clone(),
+        random: env.random.clone(),
+        cache_bytes: 16 << 20,
+        backlog_max: u64::MAX,
+    }
+}
+
 async fn through_store(
     store: &Store,
-    id: &ChannelId,
+    (id, credentials): (&ChannelId, &str),
     connection: &dyn Channel,
     env: &Env,
 ) -> Result<Vec<Finding>, Finding> {
     let lost = |error: crate::store::StoreError| {
         Finding::bad(error.to_string(), "Check the store with `fenicia verify`, then try again.")
     };
-    let held = store.tokens(id).map_err(lost)?;
+    // The daemon finds its tokens by the same mark.
+    let held = store.tokens(id).map_err(lost)?.filter(|tokens| tokens.are_of(credentials));
     if let Some(tokens) = held.as_ref().filter(|t| t.expires_at.is_none_or(|end| end > env.clock.now())) {
         match probe(connection, tokens).await {
             Err(failure) if failure.stale_token => {}
@@ -97,7 +103,7 @@ async fn through_store(
         }
     }
     let renewed = connection.authorise(held.as_ref()).await.map_err(|failure| bad(&failure))?;
-    let kept = store.put_tokens(id, renewed).await.map_err(lost)?;
+    let kept = store.put_tokens(id, renewed.marked(credentials)).await.map_err(lost)?;
     probe(connection, &kept).await.map_err(|failure| bad(&failure))
 }
 

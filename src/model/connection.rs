@@ -67,3 +67,43 @@ pub struct Tokens {
     #[serde(default)]
     pub extra: std::collections::BTreeMap<String, String>,
 }
+
+/// Under which name the fingerprint is kept.
+const CREDENTIALS: &str = "fenicia.credentials";
+
+impl Tokens {
+    /// Marks them with the fingerprint of the credentials that obtained them.
+    #[must_use]
+    pub fn marked(mut self, credentials: &str) -> Self {
+        self.extra.insert(CREDENTIALS.to_owned(), credentials.to_owned());
+        self
+    }
+
+    /// Whether these credentials obtained them: when the config holds others, stored tokens are of
+    /// no use.
+    pub fn are_of(&self, credentials: &str) -> bool {
+        self.extra.get(CREDENTIALS).is_some_and(|own| own == credentials)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_know_the_credentials_that_obtained_them() {
+        let tokens = Tokens {
+            access: Secret::new("a"),
+            expires_at: None,
+            obtained_at: Timestamp::EPOCH,
+            refresh: None,
+            refresh_expires_at: None,
+            generation: 1,
+            scopes: Vec::new(),
+            extra: std::collections::BTreeMap::new(),
+        };
+        assert!(!tokens.are_of("first"));
+        let marked = tokens.marked("first");
+        assert!(marked.are_of("first") && !marked.are_of("second"));
+    }
+}

@@ -85,6 +85,10 @@ impl Api {
         }
     }
 
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     pub fn rate_limit(&self) -> RateLimit {
         self.wire.rate_limit()
     }

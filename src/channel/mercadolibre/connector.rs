@@ -7,6 +7,7 @@ use super::api::{Api, Ask, alias_id};
 use super::auth::Application;
 use super::document::{Id, MissedDoc, NoticeDoc, OrderRefDoc, SearchDoc};
 use super::listing::{Listing, Missed, ORDERS, OVERLAP, REACH};
+use super::names::Names;
 use super::notice::{self, Addressee};
 use super::refusal::is_withheld;
 use super::site::Site;
@@ -28,6 +29,7 @@ pub struct MercadoLibre {
     pub user_id: u64,
     pub application: Application,
     pub path_secret: Option<Secret>,
+    pub names: Names,
     /// The walk of the poll, and the walk of a bulk sync beside it.
     pub polled: Mutex<Listing>,
     pub bulk: Mutex<Listing>,
@@ -274,7 +276,7 @@ impl MercadoLibre {
         let Ok(id) = order.as_str().parse::<u64>() else {
             return Ok(Fetched::Missing { order: order.clone(), reach: None });
         };
-        match fetch::read(&self.api, call, self.site, id).await {
+        match fetch::read(&self.api, call, (self.site, &self.names), id).await {
             Ok(Some(reading)) => Ok(Fetched::Found(Box::new(map::observe(order.clone(), &reading)))),
             Ok(None) => Ok(Fetched::Missing { order: order.clone(), reach: Some(REACH) }),
             Err(failure) if failure.local => Ok(Fetched::Failed { order: order.clone(), failure }),

@@ -222,19 +222,19 @@ pub struct PlaceDoc {
 }
 
 /// `GET /orders/billing-info/{site}/{id}`: only the name; the tax data are not read at all.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct BillingDoc {
     pub buyer: Said<BillingBuyerDoc>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct BillingBuyerDoc {
     pub billing_info: Said<BillingNameDoc>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct BillingNameDoc {
     pub name: Said<String>,

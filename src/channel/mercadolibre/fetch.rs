@@ -3,8 +3,9 @@
 use serde::de::DeserializeOwned;
 
 use super::api::{Answered, Api, Ask};
-use super::document::{BillingDoc, CarrierDoc, Id, OrderDoc, ParcelRefDoc, ShipmentDoc};
+use super::document::{BillingDoc, BillingId, CarrierDoc, Id, OrderDoc, ParcelRefDoc, ShipmentDoc};
 use super::map::{Holes, Part, Reading};
+use super::names::Names;
 use super::refusal::{is_withheld, nonsense};
 use super::site::Site;
 use crate::channel::Call;
@@ -12,7 +13,12 @@ use crate::model::{Failure, FailureKind};
 use crate::net::Response;
 
 /// `None`: there is no such order.
-pub async fn read(api: &Api, call: Call<'_>, site: &Site, id: u64) -> Result<Option<Reading>, Failure> {
+pub async fn read(
+    api: &Api,
+    call: Call<'_>,
+    (site, names): (&Site, &Names),
+    id: u64,
+) -> Result<Option<Reading>, Failure> {
     let Some((mut order, mut response)) = order(api, call, id).await? else { return Ok(None) };
     let mut holes = holes(&response);
     // A hole is a back end that failed for a moment: a second look often fills it.
@@ -24,7 +30,7 @@ pub async fn read(api: &Api, call: Call<'_>, site: &Site, id: u64) -> Result<Opt
     }
     let (parcel, billing, notes) = tokio::join!(
         parcel(api, call, &order, holes),
-        billing(api, call, site, &order),
+        billing(api, call, (site, names), &order),
         optional(api, call, Ask::one("notes", format!("/orders/{id}/notes"))),
     );
     let (shipment, carrier) = parcel?;
@@ -107,19 +113,22 @@ async fn forward_shipment(api: &Api, call: Call<'_>, order: &OrderDoc) -> Result
 async fn billing(
     api: &Api,
     call: Call<'_>,
-    site: &Site,
+    (site, names): (&Site, &Names),
     order: &OrderDoc,
 ) -> Result<Part<BillingDoc>, Failure> {
     let Some(buyer) = order.buyer.as_ref() else { return Ok(Part::None) };
     let named = !buyer.first_name.word().is_empty() || !buyer.last_name.word().is_empty();
     let billing_id = buyer.billing_info.as_ref().and_then(|billing| billing.id.as_ref());
-    match billing_id {
-        Some(id) if !named => {
-            let path = format!("/orders/billing-info/{}/{}", site.id, id.0);
-            optional(api, call, Ask::one("billing", path)).await
-        }
-        _ => Ok(Part::None),
+    let Some(BillingId(id)) = billing_id.filter(|_| !named) else { return Ok(Part::None) };
+    if let Some(known) = names.get(id, api.now()) {
+        return Ok(Part::Seen(known));
     }
+    let path = format!("/orders/billing-info/{}/{id}", site.id);
+    let answer = optional(api, call, Ask::one("billing_info", path)).await?;
+    if let Part::Seen(doc) = &answer {
+        names.put(id, doc, api.now());
+    }
+    Ok(answer)
 }
 
 /// A part that the order can do without. Only what concerns the whole connection fails.

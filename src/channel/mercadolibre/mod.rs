@@ -14,6 +14,7 @@ mod document;
 mod fetch;
 mod listing;
 mod map;
+mod names;
 mod notice;
 mod outbound;
 mod probe;

@@ -6,6 +6,7 @@ use super::api::Api;
 use super::auth::Application;
 use super::connector::MercadoLibre;
 use super::listing::{Listing, Missed};
+use super::names::Names;
 use super::site::{SITE_IDS, SITES, Site};
 use crate::channel::{Channel, Env, Key, KeyFault, Kind, Method, Settings, Shape};
 
@@ -58,7 +59,7 @@ const KEYS: &[Key] = &[
                when the channel is connected with `fenicia connect`",
     },
     Key {
-        name: "callback_secret",
+        name: "webhook_path_secret",
         shape: Shape::Secret,
         required: false,
         default: None,
@@ -114,7 +115,8 @@ fn build(settings: &Settings, env: &Env) -> Result<Arc<dyn Channel>, Vec<KeyFaul
                 .unwrap_or_else(|| crate::model::Secret::new("")),
             refresh_token: settings.secret("refresh_token").filter(|token| !token.is_empty()).cloned(),
         },
-        path_secret: settings.secret("callback_secret").filter(|secret| !secret.is_empty()).cloned(),
+        path_secret: settings.secret("webhook_path_secret").filter(|secret| !secret.is_empty()).cloned(),
+        names: Names::default(),
         polled: Mutex::new(Listing::new()),
         bulk: Mutex::new(Listing::new()),
         missed: Mutex::new(Missed::new()),
