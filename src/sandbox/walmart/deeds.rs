@@ -120,8 +120,8 @@ fn refund(order: &mut Order, amount: Option<&str>, now: Timestamp) -> Result<(),
 
 /// The seller has let the time for a tracking number run out.
 pub(super) fn is_overdue(order: &Order, kit: &Kit) -> bool {
-    let ours = order.warehouse != Warehouse::Walmart;
-    ours && order.has(Stage::is_open) && kit.now() > order.ship_by.plus(kit.hastened(GRACE))
+    let late = kit.now() > order.ship_by.plus(kit.hastened(GRACE));
+    late && order.warehouse != Warehouse::Walmart && order.has(Stage::is_open)
 }
 
 /// Walmart cancels what is overdue; nothing is left to do where there is nothing.

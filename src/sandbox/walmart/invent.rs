@@ -46,7 +46,9 @@ pub(super) fn order(wish: &Wish, kit: &Kit) -> Result<Order, Refused> {
     let stage = if known { Stage::Acknowledged } else { Stage::Created };
     let mut shopper = Shopper::invent(random);
     // Walmart shows no country code.
-    shopper.phone = shopper.phone.trim_start_matches("+1").to_owned();
+    if let Some(local) = shopper.phone.strip_prefix("+1").map(str::to_owned) {
+        shopper.phone = local;
+    }
     shopper.email =
         format!("{:032X}@relay.walmart.com", u128::from(random.u64()) << 64 | u128::from(random.u64()));
     let mut order = Order {
@@ -73,8 +75,8 @@ pub(super) fn order(wish: &Wish, kit: &Kit) -> Result<Order, Refused> {
 fn overrule(order: &mut Order, wish: &Wish) {
     if let Some(name) = &wish.name {
         let (first, last) = name.split_once(' ').unwrap_or((name, ""));
-        order.shopper.first_name = first.to_owned();
-        order.shopper.last_name = last.to_owned();
+        first.clone_into(&mut order.shopper.first_name);
+        last.clone_into(&mut order.shopper.last_name);
     }
     if let Some(email) = &wish.email {
         order.shopper.email.clone_from(email);

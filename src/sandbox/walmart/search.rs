@@ -185,16 +185,10 @@ fn read(request: &Request, options: &Options, kit: &Kit) -> Result<Search, Respo
         return Err(bad_parameter("shipNodeType", "Invalid shipNodeType"));
     };
     let text = |name: &str| request.param(name).map(str::to_owned);
-    let mut words = format!(
-        "&shipNodeType={node}&createdStartDate={created_from}&createdEndDate={}",
-        at_millis(created_to)
-    );
-    if let Some(from) = modified_from {
-        words.push_str(&format!(
-            "&lastModifiedStartDate={from}&lastModifiedEndDate={}",
-            at_millis(modified_to)
-        ));
-    }
+    let modified = modified_from.map_or_else(String::new, |from| {
+        format!("&lastModifiedStartDate={from}&lastModifiedEndDate={}", at_millis(modified_to))
+    });
+    let created = format!("&createdStartDate={created_from}&createdEndDate={}", at_millis(created_to));
     Ok(Search {
         created: (created_from, created_to),
         modified: modified_from.map(|from| (from, modified_to)),
@@ -205,7 +199,7 @@ fn read(request: &Request, options: &Options, kit: &Kit) -> Result<Search, Respo
         sku: text("sku"),
         limit: limit.min(options.page_max),
         extras: extras(request),
-        words,
+        words: format!("&shipNodeType={node}{created}{modified}"),
     })
 }
 

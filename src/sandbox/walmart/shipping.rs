@@ -84,9 +84,9 @@ pub(super) fn ship(order: &mut Order, request: &Request, kit: &Kit) -> Outcome {
     }
     let operation = if corrects { "correct" } else { "ship" };
     if corrects {
-        correct(order, &entries, kit)?
+        correct(order, &entries, kit)?;
     } else {
-        send(order, &entries, kit)?
+        send(order, &entries, kit)?;
     }
     order.phone_masked |= order.habit() == 0;
     let told: Vec<Value> = entries

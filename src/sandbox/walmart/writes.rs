@@ -153,13 +153,11 @@ pub(super) fn units(status: &Value, request: &Request, kit: &Kit) -> Result<u32,
     let unit = quantity["unitOfMeasurement"].as_str();
     let amount =
         quantity["amount"].as_str().and_then(|text| text.parse::<u32>().ok()).filter(|units| *units > 0);
-    match (unit, amount) {
-        (Some("EACH" | "EA"), Some(units)) => Ok(units),
-        _ => {
-            kit.breach(request, "status_quantity", quantity.to_string());
-            Err(replies::service(400, "INVALID_REQUEST_CONTENT", "statusQuantity", "Invalid quantity"))
-        }
+    if let (Some("EACH" | "EA"), Some(units)) = (unit, amount) {
+        return Ok(units);
     }
+    kit.breach(request, "status_quantity", quantity.to_string());
+    Err(replies::service(400, "INVALID_REQUEST_CONTENT", "statusQuantity", "Invalid quantity"))
 }
 
 pub(super) fn shown(order: &Order) -> Response {
