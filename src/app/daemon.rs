@@ -12,6 +12,7 @@ use super::files::{READABLE, write_atomically};
 use crate::actors::Handle;
 use crate::channel::Env;
 use crate::config::{Config, Connections};
+use crate::page::Page;
 use crate::store::{self, CommandError, OpenError, Store, StoreError};
 use crate::systemd;
 use crate::telemetry::Metrics;
@@ -47,6 +48,7 @@ const DRAIN: Duration = Duration::from_secs(15);
 pub struct Daemon {
     store: Store,
     handle: Handle,
+    page: Arc<Page>,
     serving: Serving,
     addresses: Addresses,
     upkeep: JoinHandle<()>,
@@ -66,19 +68,21 @@ impl Daemon {
         admin_key::ensure(&store, &config.store.path, env.clock.now()).await?;
         let handle =
             Handle::start(store.clone(), env.clock.clone(), env.random.clone(), config, connections).await?;
-        let api = Arc::new(Api::new(
+        let page = Arc::new(Page::new(&config.admin, env.clock.clone(), &env.random));
+        let mut api = Api::new(
             store.clone(),
             handle.clone(),
             env.clock.clone(),
             env.random.clone(),
             metrics.clone(),
             options(config, addresses),
-        ));
+        );
+        api.pages = Some(page.clone());
         write_addresses(&config.store.path, addresses)?;
-        let serving = bound.serve(&api);
+        let serving = bound.serve(&Arc::new(api));
         let upkeep = tokio::spawn(metrics.keep_up());
         tracing::info!(webhooks = %addresses.webhooks, admin = %addresses.admin, "listening");
-        Ok(Self { store, handle, serving, addresses, upkeep })
+        Ok(Self { store, handle, page, serving, addresses, upkeep })
     }
 
     pub fn addresses(&self) -> Addresses {
@@ -87,6 +91,10 @@ impl Daemon {
 
     pub fn handle(&self) -> &Handle {
         &self.handle
+    }
+
+    pub fn page(&self) -> &Page {
+        &self.page
     }
 
     pub fn store(&self) -> &Store {

@@ -123,7 +123,9 @@ fn announce(
         "fenicia demo: shoppers are ordering at {} marketplaces of the sandbox.\n",
         daemon.handle().channels().len()
     )?;
-    writeln!(out, "  page and API   http://{admin}/")?;
+    let link = daemon.page().login_link(&Random::system());
+    writeln!(out, "  page           http://{admin}{link}")?;
+    writeln!(out, "                 signs in once; the API is at the same address")?;
     writeln!(out, "  orders         fenicia orders --config {}", config.display())?;
     writeln!(out, "  channels       fenicia channels --config {}", config.display())?;
     writeln!(out, "  metrics        http://{admin}/metrics\n")?;

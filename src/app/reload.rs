@@ -32,6 +32,7 @@ pub async fn reload(daemon: &Daemon, old: &Config, path: &Path, env: &Env) -> Op
         tracing::warn!(key, "this change takes effect at the next start");
     }
     daemon.handle().reload(&fresh, connections).await;
+    daemon.page().take_up(&fresh.admin);
     let count = diff.added.len() + diff.removed.len() + diff.changed.len();
     tracing::info!(channels = count, "config reloaded");
     outcome("applied");

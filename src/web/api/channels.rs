@@ -10,8 +10,8 @@ use super::{Answer, Call, List};
 use crate::actors::Connection;
 use crate::channel::Finding;
 use crate::model::{
-    Amounts, Capabilities, ChannelId, ChannelOrderId, ConnectionState, ConnectionStatus, FulfilledBy, Item,
-    Order, OrderKey, OrderStatus, PaymentStatus, RateLimit, SyncInfo, Timestamp, Version,
+    Amounts, Capabilities, ChannelId, ChannelOrderId, ConnectionState, ConnectionStatus, Failure,
+    FulfilledBy, Item, Order, OrderKey, OrderStatus, PaymentStatus, RateLimit, SyncInfo, Timestamp, Version,
 };
 use crate::store::ChannelCounts;
 use crate::web::fields::Fields;
@@ -197,11 +197,7 @@ pub async fn test(api: &Arc<Api>, call: &Call) -> Answer {
     Query::parse(&call.query, &[])?;
     Fields::parse(&call.body, &[])?;
     let connection = api.enabled(&call.id)?;
-    let tested = tokio::time::timeout(TEST_PATIENCE, api.handle.test(&connection.id)).await;
-    let tested = tested.unwrap_or_else(|_| {
-        Err(crate::model::Failure::timeout("the marketplace did not answer within a minute"))
-    });
-    Ok(match tested {
+    Ok(match prove(api, &connection.id).await {
         Ok(findings) => reply::ok(&TestJson {
             ok: findings.iter().all(|finding| finding.ok),
             findings: findings.iter().map(FindingJson::from).collect(),
@@ -217,4 +213,10 @@ pub async fn test(api: &Arc<Api>, call: &Call) -> Answer {
             })
         }
     })
+}
+
+/// One harmless call, now; what it found.
+pub async fn prove(api: &Api, channel: &ChannelId) -> Result<Vec<Finding>, Failure> {
+    let tested = tokio::time::timeout(TEST_PATIENCE, api.handle.test(channel)).await;
+    tested.unwrap_or_else(|_| Err(Failure::timeout("the marketplace did not answer within a minute")))
 }

@@ -11,7 +11,8 @@ use crate::model::{Address, Order, Person, Timestamp};
 #[derive(Clone, Copy)]
 pub struct Column {
     pub name: &'static str,
-    personal: bool,
+    /// About the customer.
+    pub personal: bool,
     value: fn(&Order, &Person) -> String,
 }
 
@@ -68,6 +69,11 @@ pub const ALL: [Column; 37] = [
         words.collect::<Vec<_>>().join(", ")
     }),
 ];
+
+/// Every column's name, and whether it is about the customer.
+pub fn names() -> impl Iterator<Item = (&'static str, bool)> {
+    ALL.iter().map(|column| (column.name, column.personal))
+}
 
 /// Fields that a line of JSON can be narrowed to.
 pub const JSON_FIELDS: [&str; 28] = [

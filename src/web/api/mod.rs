@@ -36,13 +36,14 @@ use crate::model::OrderKey;
 use crate::store::{Asked, Command, CommandAnswer, CommandError};
 
 pub use actions::{Wish, left, request};
-pub use channels::{ordinary_order, status as connection_status};
+pub use channels::{ordinary_order, prove, status as connection_status};
+pub use columns::names as columns;
 pub use connect::address as consent_address;
 pub use failures::put_back;
 pub use keys::revoke as revoke_key;
 pub use order::{capabilities, shown};
-pub use sync::{begin as begin_sync, begin_all as begin_sync_of_all, of_order as sync_order};
-pub use syncs::{SyncNews, halt as stop_sync};
+pub use sync::{begin as begin_sync, of_order as sync_order};
+pub use syncs::{SyncNews, eta, halt as stop_sync};
 
 /// What a handler comes to.
 pub type Answer = Result<Reply, Problem>;

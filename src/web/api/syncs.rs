@@ -92,7 +92,7 @@ impl SyncNews {
 
 /// Seconds that the rest will take at the pace so far. `None` while that cannot be told: at the
 /// very start, and while the marketplace has not said how many orders there are.
-fn eta(sync: &SyncStatus, now: Timestamp) -> Option<u64> {
+pub fn eta(sync: &SyncStatus, now: Timestamp) -> Option<u64> {
     if sync.state != SyncRunState::Running {
         return None;
     }

@@ -1,0 +1,28 @@
+//! What a channel can do at all, and why not.
+
+use super::badge::{self, Badge};
+use super::reader::Reader;
+use crate::actors::Connection;
+use crate::web::desk;
+
+pub struct Ability {
+    pub word: &'static str,
+    pub badge: Badge,
+    pub why: String,
+}
+
+pub fn of(reader: &Reader<'_>, connection: &Connection) -> Vec<Ability> {
+    let w = reader.w;
+    let now = reader.api.now();
+    let can = desk::capabilities(&desk::ordinary_order(connection, now), Some(connection), now);
+    let ability = |word, supported, why: Option<String>, consequence: Option<String>| Ability {
+        word,
+        badge: badge::possible(supported, w),
+        why: why.or(consequence).unwrap_or_default(),
+    };
+    vec![
+        ability(w.do_ship, can.ship.supported, can.ship.why, can.ship.consequence),
+        ability(w.do_track, can.tracking.supported, can.tracking.why, None),
+        ability(w.do_cancel, can.cancel.supported, can.cancel.why, can.cancel.consequence),
+    ]
+}

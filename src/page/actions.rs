@@ -1,0 +1,141 @@
+//! What the forms of all three actions share: who may, what came back, how long to wait.
+
+use std::time::Duration;
+
+use super::badge::Tile;
+use super::foreign;
+use super::leaf::{Leaf, see_other};
+use super::reader::{Reader, order_href};
+use super::words::Words;
+use crate::model::{Action, ActionId, ActionState, Order, OrderKey, Person};
+use crate::web::desk::{self, Wish};
+use crate::web::{Code, Problem};
+
+/// How long a form waits for the marketplace before it shows what is known.
+const PATIENCE: Duration = Duration::from_secs(10);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// Something to correct, with the field that it is about.
+pub struct Fault {
+    pub field: &'static str,
+    pub text: String,
+    /// The API's or the marketplace's own words.
+    pub english: bool,
+}
+
+impl Fault {
+    pub fn ours(field: &'static str, text: impl Into<String>) -> Self {
+        Self { field, text: text.into(), english: false }
+    }
+
+    pub fn theirs(field: &'static str, text: &str) -> Self {
+        Self { field, text: foreign::line(text), english: true }
+    }
+}
+
+/// The text of the fault of this field; empty without one.
+pub fn fault_of(faults: &[Fault], field: &str) -> String {
+    faults.iter().find(|fault| fault.field == field).map(|fault| fault.text.clone()).unwrap_or_default()
+}
+
+/// An order with its person; 404 when it is not here.
+pub async fn order(reader: &Reader<'_>, id: &str) -> Result<(Order, Person), Problem> {
+    let missing = || Problem::not_found("");
+    let key: OrderKey = id.parse().map_err(|_| missing())?;
+    reader.read(move |store| store.order(&key)).await?.ok_or_else(missing)
+}
+
+/// 409 with the channel's own reason: for a form that should not have been opened.
+pub fn refused(why: Option<String>) -> Problem {
+    Problem::new(Code::Unsupported, why.unwrap_or_default())
+}
+
+/// What became of a form.
+pub enum Sent {
+    /// To the order, where the outcome stands.
+    Gone(Leaf),
+    /// Back to the form.
+    Faulty(u16, Fault),
+}
+
+/// Sends the wish and waits a while for the marketplace. `field` names the form's field that a
+/// problem is about.
+pub async fn send(
+    reader: &Reader<'_>,
+    key: &OrderKey,
+    wish: Wish,
+    field: impl Fn(Option<&str>) -> &'static str,
+) -> Result<Sent, Problem> {
+    let asked = reader.asked();
+    let id = match desk::request(reader.api, key.clone(), wish, asked).await {
+        Ok(id) => id,
+        Err(problem) if matches!(problem.code, Code::InvalidRequest | Code::Conflict | Code::Unsupported) => {
+            let field = field(problem.field.as_deref());
+            return Ok(Sent::Faulty(problem.status.as_u16(), Fault::theirs(field, &problem.detail)));
+        }
+        Err(problem) => return Err(problem),
+    };
+    let action = settled(reader, id).await?;
+    match action.error.filter(|_| action.state == ActionState::Failed) {
+        Some(error) => Ok(Sent::Faulty(422, Fault::theirs(field(None), &error.message))),
+        None => Ok(Sent::Gone(see_other(format!("{}?action={id}", order_href(key))))),
+    }
+}
+
+/// The action when it is final, or as it is when patience ends.
+async fn settled(reader: &Reader<'_>, id: ActionId) -> Result<Action, Problem> {
+    let begun = tokio::time::Instant::now();
+    loop {
+        let action = reader.read(move |store| store.action(id)).await?.ok_or_else(Problem::internal)?;
+        let open = matches!(action.state, ActionState::Queued | ActionState::Running);
+        if !open || begun.elapsed() >= PATIENCE {
+            return Ok(action);
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// The action that a form corrects, when it is one of this order.
+pub async fn corrected(reader: &Reader<'_>, order: &OrderKey) -> Result<Option<Action>, Problem> {
+    let Ok(id) = reader.query.get("again").parse::<ActionId>() else { return Ok(None) };
+    let action = reader.read(move |store| store.action(id)).await?;
+    Ok(action.filter(|action| action.order == *order))
+}
+
+/// "Shipment", "New tracking number", "Cancellation".
+pub fn noun(kind: &str, w: &'static Words) -> &'static str {
+    match kind {
+        "ship" => w.shipment,
+        "tracking" => w.new_tracking,
+        "cancel" => w.cancellation,
+        "acknowledge" => w.acknowledgement,
+        _ => w.action_word,
+    }
+}
+
+/// Where a failed action is corrected.
+pub fn form_of(action: &Action) -> Option<String> {
+    let path = match action.request.kind() {
+        path @ ("ship" | "tracking" | "cancel") => path,
+        _ => return None,
+    };
+    Some(format!("{}/{path}?again={}", order_href(&action.order), action.id))
+}
+
+pub fn tile(reader: &Reader<'_>, order: &Order) -> Tile {
+    Tile::of(reader.connection(&order.key.channel).as_deref(), &order.channel_kind)
+}
+
+/// The carrier half of a form.
+pub struct Carrier {
+    pub value: String,
+    pub list: Vec<String>,
+    pub hint: String,
+    pub fault: String,
+    pub number: String,
+    pub number_required: bool,
+    pub number_fault: String,
+    pub asks_url: bool,
+    pub url: String,
+    pub url_fault: String,
+}

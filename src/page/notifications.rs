@@ -1,0 +1,124 @@
+//! What the merchant was told, and marking it read.
+
+use askama::Template;
+
+use super::failure;
+use super::foreign;
+use super::form::address;
+use super::frame::{Frame, Here};
+use super::language::fill;
+use super::leaf::{html, see_other};
+use super::moment::Moment;
+use super::reader::{Answer, Reader, order_href};
+use super::words::Words;
+use crate::store::{Command, CommandAnswer, Notification};
+use crate::web::Problem;
+
+const LINES: usize = 50;
+/// Marked read by one press.
+const READ_AT_ONCE: usize = 200;
+
+struct Line {
+    id: String,
+    tone: &'static str,
+    icon: &'static str,
+    title: String,
+    about: String,
+    href: String,
+    message: String,
+    advice: String,
+    at: Moment,
+    times: String,
+    closed: Option<Moment>,
+    read: bool,
+}
+
+#[derive(Template)]
+#[template(path = "notifications.html")]
+struct Notifications {
+    w: &'static Words,
+    frame: Frame,
+    sentence: String,
+    unread: usize,
+    lines: Vec<Line>,
+    older: Option<String>,
+}
+
+/// `/notifications`
+pub async fn show(reader: &Reader<'_>) -> Answer {
+    let cursor = reader.query.filled("cursor").map(str::to_owned);
+    let (mut page, unread) = reader
+        .read(move |store| {
+            let unread = store.notifications(true, None, READ_AT_ONCE)?.items.len();
+            Ok((store.notifications(false, cursor.as_deref(), LINES)?, unread))
+        })
+        .await?;
+    page.items.sort_by_key(|told| told.read);
+    let w = reader.w;
+    let page = Notifications {
+        w,
+        frame: Frame::new(reader, Here::Notifications, w.notifications).await?,
+        sentence: reader.language().count(unread as u64, (w.unread_one, w.unread_other)),
+        unread,
+        lines: page.items.iter().map(|told| line(reader, told)).collect(),
+        older: page.next.map(|next| address("/notifications", &[("cursor", &next)])),
+    };
+    Ok(html(200, &page))
+}
+
+fn line(reader: &Reader<'_>, told: &Notification) -> Line {
+    let (w, moments) = (reader.w, &reader.moments);
+    let (title, tone, icon) = match told.kind.as_str() {
+        "channel_down" => (w.n_channel_down, "red", "plug"),
+        "channel_recovered" => (w.n_channel_recovered, "green", "check"),
+        "sync_failed" => (w.n_sync_failed, "amber", "sync"),
+        "action_failed" => (w.n_action_failed, "red", "warn"),
+        "backlog" => (w.n_backlog, "amber", "clock"),
+        _ => (w.n_other, "blue", "info"),
+    };
+    let channel = told.channel.as_ref().map(|id| reader.channel_name(id));
+    let (about, href) = match (&told.order_id, &told.channel) {
+        (Some(key), _) => (key.to_string(), order_href(key)),
+        (None, Some(channel)) => (reader.channel_name(channel), format!("/channels/{channel}")),
+        (None, None) => (String::new(), String::new()),
+    };
+    let kind = told.error.as_ref().map(|error| failure::words(error.kind, w)[2]);
+    let advice = kind.map(|advice| fill(advice, &[("c", channel.as_deref().unwrap_or_default())]));
+    Line {
+        id: told.id.clone(),
+        tone,
+        icon,
+        title: title.to_owned(),
+        about,
+        href,
+        message: foreign::line(&told.message).chars().take(400).collect(),
+        advice: advice.unwrap_or_default(),
+        at: moments.long(told.opened_at),
+        times: if told.count > 1 {
+            reader.language().count(told.count, (w.times_one, w.times_other))
+        } else {
+            String::new()
+        },
+        closed: told.closed_at.map(|at| moments.long(at)),
+        read: told.read,
+    }
+}
+
+/// `POST /notifications/{id}/read`
+pub async fn read(reader: &Reader<'_>, id: &str) -> Answer {
+    let command = Command::ReadNotification(id.to_owned());
+    match reader.api.store.command(command, reader.asked(), reader.api.now()).await? {
+        CommandAnswer::Done => Ok(see_other("/notifications")),
+        _ => Err(Problem::internal()),
+    }
+}
+
+/// `POST /notifications/read`
+pub async fn read_all(reader: &Reader<'_>) -> Answer {
+    let unread = reader.read(|store| store.notifications(true, None, READ_AT_ONCE)).await?;
+    for told in unread.items {
+        let asked = reader.asked_for(&told.id);
+        reader.api.store.command(Command::ReadNotification(told.id), asked, reader.api.now()).await?;
+    }
+    Ok(see_other("/notifications"))
+}

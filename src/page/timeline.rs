@@ -1,0 +1,243 @@
+//! The timeline of an order, for people: under day headings, newest first.
+
+use askama::Template;
+
+use super::actions;
+use super::failure::{self, Context, Telling};
+use super::foreign;
+use super::form::address;
+use super::frame::{Frame, Here};
+use super::language::fill;
+use super::leaf::html;
+use super::moment::Moment;
+use super::reader::{Answer, Reader, order_href};
+use super::story::{self, Chapter, Plot};
+use super::words::Words;
+use crate::model::{Event, EventKind, FieldChange, OrderKey, OrderStatus, PaymentStatus, SyncState};
+use crate::web::Problem;
+
+const EVENTS: usize = 50;
+/// Events looked through for problems at a time.
+const LOOKED_AT: usize = 500;
+
+pub struct Entry {
+    pub icon: &'static str,
+    pub tone: &'static str,
+    pub text: String,
+    pub loud: bool,
+    /// Told in the store's own words.
+    pub english: bool,
+    pub trigger: &'static str,
+    pub by_icon: &'static str,
+    pub facts: Vec<String>,
+    pub changes: Vec<Diff>,
+    pub at: Moment,
+    pub failure: Option<Telling>,
+    /// The failure is over.
+    pub past: bool,
+}
+
+pub struct Diff {
+    pub field: String,
+    pub from: Option<String>,
+    pub to: Option<String>,
+    /// What it was is nobody's business, or has no short form.
+    pub only_says_so: bool,
+}
+
+pub struct Day {
+    pub name: String,
+    pub entries: Vec<Entry>,
+}
+
+pub struct Timeline {
+    pub order: OrderKey,
+    pub only_problems: bool,
+    pub days: Vec<Day>,
+    pub older: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "timeline.html")]
+struct TimelinePage {
+    w: &'static Words,
+    frame: Frame,
+    number: String,
+    timeline: Timeline,
+}
+
+/// `/orders/{id}/timeline`
+pub async fn show(reader: &Reader<'_>, id: &str) -> Answer {
+    let (order, _) = actions::order(reader, id).await?;
+    let number = foreign::line(&order.number);
+    let before = reader.query.get("before").parse().ok();
+    let only_problems = reader.query.get("only") == "problems";
+    let title = format!("{} · {number} · {}", reader.w.timeline, reader.w.orders);
+    let frame = Frame::new(reader, Here::Orders, title).await?;
+    let timeline = of(reader, &order.key, before, only_problems).await?;
+    Ok(html(200, &TimelinePage { w: reader.w, frame, number, timeline }))
+}
+
+/// The events before this one, at most a page of them.
+pub async fn of(
+    reader: &Reader<'_>,
+    key: &OrderKey,
+    before: Option<u64>,
+    only_problems: bool,
+) -> Result<Timeline, Problem> {
+    let wanted = key.clone();
+    let limit = if only_problems { LOOKED_AT } else { EVENTS };
+    let (mut events, state) = reader
+        .read(move |store| {
+            let state = store.order(&wanted)?.map(|(order, _)| order.sync.state);
+            Ok((store.timeline(&wanted, before, limit)?, state))
+        })
+        .await?;
+    let oldest = events.last().map(|event| event.seq).filter(|seq| *seq > 0 && events.len() == limit);
+    if only_problems {
+        events.retain(|event| story::is_problem(event.kind));
+    }
+    let healthy = state == Some(SyncState::Synced);
+    let channel = reader.title_of(&key.channel);
+    let mut days: Vec<Day> = Vec::new();
+    for chapter in story::tell(&events, healthy) {
+        let name = reader.moments.heading(chapter.event.at);
+        let entry = entry(reader, &chapter, &channel);
+        match days.last_mut().filter(|day| day.name == name) {
+            Some(day) => day.entries.push(entry),
+            None => days.push(Day { name, entries: vec![entry] }),
+        }
+    }
+    let older = oldest.map(|seq| {
+        let only = if only_problems { "problems" } else { "" };
+        let path = format!("{}/timeline", order_href(key));
+        address(&path, &[("only", only), ("before", &seq.to_string())])
+    });
+    Ok(Timeline { order: key.clone(), only_problems, days, older })
+}
+
+fn entry(reader: &Reader<'_>, chapter: &Chapter<'_>, channel: &str) -> Entry {
+    let (w, moments) = (reader.w, &reader.moments);
+    let event = chapter.event;
+    let headline = match &chapter.kind {
+        Plot::Changed { headline } => headline,
+        _ => event,
+    };
+    let (text, english) = sentence(reader, chapter, headline, channel);
+    let (icon, tone) = look(chapter, headline);
+    let (by_icon, trigger) = event.trigger.map_or(("", ""), |trigger| story::trigger(trigger, w));
+    let past = matches!(chapter.kind, Plot::Failed { cured: true, .. });
+    let context = Context { at: Some(event.at), attempt: Some(event.attempt), seq: Some(event.seq), channel };
+    Entry {
+        icon,
+        tone,
+        text,
+        loud: matches!(headline.kind, EventKind::ActionFailed | EventKind::ActionUnknown),
+        english,
+        trigger,
+        by_icon,
+        facts: facts(reader, chapter),
+        changes: chapter.changes.iter().map(|change| diff(change, w)).collect(),
+        at: moments.time(event.at),
+        failure: event.error.as_ref().map(|error| failure::tell(reader, error, context)),
+        past,
+    }
+}
+
+fn look(chapter: &Chapter<'_>, headline: &Event) -> (&'static str, &'static str) {
+    let (icon, tone) = story::look(headline.kind);
+    match &chapter.kind {
+        Plot::Failed { cured: false, .. } => (icon, "red"),
+        Plot::Unchanged { .. } => ("clock", ""),
+        _ => (icon, tone),
+    }
+}
+
+/// The sentence, and whether it is in English whatever the reader speaks.
+fn sentence(reader: &Reader<'_>, chapter: &Chapter<'_>, headline: &Event, channel: &str) -> (String, bool) {
+    let (w, language) = (reader.w, reader.language());
+    match &chapter.kind {
+        Plot::Unchanged { times, .. } => {
+            return (language.count(*times as u64, (w.seen_unchanged_one, w.seen_unchanged_other)), false);
+        }
+        Plot::After { attempts } => {
+            return (fill(w.synced_after, &[("n", &attempts.to_string())]), false);
+        }
+        Plot::Failed { .. } => {
+            let told = headline.error.as_ref().map(|e| failure::tell(reader, e, Context::of(channel)).title);
+            return (format!("{}: {}", w.sync_failed, told.unwrap_or_default()), false);
+        }
+        Plot::Plain | Plot::Changed { .. } => {}
+    }
+    let own = |text: &str| (text.to_owned(), false);
+    match headline.kind {
+        EventKind::Created => own(w.e_created),
+        EventKind::StatusChanged => own(w.e_status),
+        EventKind::PaymentChanged => own(w.e_payment),
+        EventKind::ShipmentAdded => own(w.e_shipment),
+        EventKind::Changed => own(w.e_changed),
+        EventKind::WebhookReceived => own(w.e_webhook),
+        EventKind::PollSeen => own(w.e_seen),
+        EventKind::SyncRequested => own(w.e_sync_asked),
+        EventKind::SyncSucceeded => own(w.e_synced),
+        EventKind::MissingAtSource => (fill(w.gone, &[("c", channel)]), false),
+        EventKind::Erased => own(w.e_erased),
+        EventKind::ActionRequested => (about_act(headline, w.act_asked, channel, w), false),
+        EventKind::ActionDone => (about_act(headline, w.act_confirmed, channel, w), false),
+        EventKind::ActionFailed => (about_act(headline, w.act_refused, channel, w), false),
+        EventKind::ActionUnknown => (about_act(headline, w.act_unknown, channel, w), false),
+        EventKind::SyncFailed | EventKind::Anomaly => (foreign::line(&headline.summary), true),
+    }
+}
+
+/// Which of the three it was is the begin of the store's own sentence.
+fn about_act(event: &Event, phrase: &str, channel: &str, w: &'static Words) -> String {
+    let begins = |with: &str| event.summary.starts_with(with);
+    let kind = match () {
+        () if begins("Shipment") => "ship",
+        () if begins("New tracking") => "tracking",
+        () if begins("Cancellation") => "cancel",
+        () if begins("Acknowledgement") => "acknowledge",
+        () => "",
+    };
+    fill(phrase, &[("a", actions::noun(kind, w)), ("c", channel)])
+}
+
+fn facts(reader: &Reader<'_>, chapter: &Chapter<'_>) -> Vec<String> {
+    let (w, moments) = (reader.w, &reader.moments);
+    let mut facts: Vec<String> = chapter.event.by.iter().map(|by| foreign::line(by)).collect();
+    match &chapter.kind {
+        Plot::Unchanged { first, .. } => {
+            let (from, to) = (moments.time(*first).text, moments.time(chapter.event.at).text);
+            facts.push(format!("{from}–{to}"));
+        }
+        Plot::Failed { again, .. } if !again.is_empty() => {
+            let times: Vec<String> = again.iter().map(|at| moments.time(*at).text).collect();
+            facts.push(fill(w.tried_again, &[("t", &times.join(", "))]));
+        }
+        _ => {}
+    }
+    if let Some(at) = chapter.event.error.as_ref().and_then(|error| error.retry_at) {
+        facts.push(fill(w.tries_again_at, &[("t", &moments.short(at).text)]));
+    }
+    facts
+}
+
+fn diff(change: &FieldChange, w: &'static Words) -> Diff {
+    let told = |value: &Option<String>| value.as_deref().map(|value| value_word(&change.field, value, w));
+    Diff {
+        field: foreign::line(story::field_name(&change.field, w)),
+        from: told(&change.from),
+        to: told(&change.to),
+        only_says_so: change.from.is_none() && change.to.is_none(),
+    }
+}
+
+fn value_word(field: &str, value: &str, w: &'static Words) -> String {
+    let known = match field {
+        "status" => OrderStatus::parse(value).map(|status| super::badge::status(status, w).word),
+        "payment_status" => PaymentStatus::parse(value).map(|status| super::badge::payment(status, w).word),
+        _ => None,
+    };
+    known.map_or_else(|| foreign::line(value).chars().take(200).collect(), str::to_owned)
+}
