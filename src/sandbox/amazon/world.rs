@@ -182,13 +182,6 @@ impl World {
         };
         let at = wish.placed_at.unwrap_or(now);
         let by_amazon = matches!(flavour, "fba" | "non_amazon" | "unfulfillable");
-        let programs: &[&'static str] = match flavour {
-            "fba" => &["PRIME"],
-            "preorder" => &["PREORDER"],
-            "ship_plus" => &["FBM_SHIP_PLUS"],
-            "business" => &["AMAZON_BUSINESS"],
-            _ => &[],
-        };
         Ok(Order {
             id: order_id(number, random),
             alias: (flavour == "business").then(|| format!("SANDBOX-{number}")),
@@ -207,7 +200,7 @@ impl World {
             shopper: shopper(wish, number, random),
             company: (flavour == "business").then(|| "Sandbox Trading".to_owned()),
             instruction: wish.note.clone(),
-            programs: programs.to_vec(),
+            programs: programs(flavour).to_vec(),
             replaces: (flavour == "replacement").then(|| order_id(number + 500_000, random)),
             cancel_request: None,
             cancelled_by: None,
@@ -416,6 +409,16 @@ fn shopper(wish: &Wish, number: u64, random: &Random) -> Shopper {
         shopper.line1.clone_from(line1);
     }
     shopper
+}
+
+fn programs(flavour: &str) -> &'static [&'static str] {
+    match flavour {
+        "fba" => &["PRIME"],
+        "preorder" => &["PREORDER"],
+        "ship_plus" => &["FBM_SHIP_PLUS"],
+        "business" => &["AMAZON_BUSINESS"],
+        _ => &[],
+    }
 }
 
 /// 3-7-7. The serial number keeps it unique, the rest looks random.
