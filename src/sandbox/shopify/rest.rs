@@ -293,7 +293,7 @@ pub(super) fn refund(shown: &Refund, order: &Order) -> Value {
                 "quantity": units,
                 "line_item_id": id,
                 "location_id": LOCATIONS[0].0,
-                "restock_type": "cancel",
+                "restock_type": if order.has_shipped() { "return" } else { "cancel" },
                 "subtotal_set": set(subtotal, order.currency),
                 "total_tax_set": set(Decimal::ZERO, order.currency),
                 "line_item": line(own, order),
