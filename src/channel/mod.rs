@@ -12,6 +12,7 @@ mod dormant;
 mod hex;
 pub mod mercadolibre;
 mod said;
+mod ordinary;
 mod settings;
 pub mod shopify;
 pub mod tiktok_shop;
@@ -29,6 +30,7 @@ use crate::model::{
 pub use crate::model::{Delivery, Memo, Tiding};
 
 pub use dormant::Dormant;
+pub use ordinary::abilities;
 pub use settings::{Env, Key, KeyFault, Kind, Method, Retention, Settings, Shape, Value};
 
 /// The answer of a marketplace, some time later.
@@ -120,6 +122,11 @@ pub trait Channel: Send + Sync {
     fn capabilities(&self, _order: &Order, _now: Timestamp) -> Capabilities {
         Capabilities::none("fenicia cannot change orders of this marketplace. Do it there.")
     }
+
+    /// Adds to an order what an ordinary one of this channel carries: paid, the seller's to send, and
+    /// open; or, when it has a shipment, sent from here just now. For saying what the channel can do
+    /// at all.
+    fn dress(&self, _order: &mut Order) {}
 
     /// What the daemon itself should ask for, such as acknowledging a new order.
     fn wants(&self, _order: &Order) -> Option<ActionRequest> {

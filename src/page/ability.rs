@@ -14,7 +14,7 @@ pub struct Ability {
 pub fn of(reader: &Reader<'_>, connection: &Connection) -> Vec<Ability> {
     let w = reader.w;
     let now = reader.api.now();
-    let can = desk::capabilities(&desk::ordinary_order(connection, now), Some(connection), now);
+    let can = desk::channel_capabilities(connection, now);
     let ability = |word, supported, why: Option<String>, consequence: Option<String>| Ability {
         word,
         badge: badge::possible(supported, w),

@@ -13,7 +13,7 @@ use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use super::api::SyncNews;
+use super::api::{SyncNews, fill_summary};
 use super::problem::Problem;
 use super::state::Api;
 use crate::actors::Connection;
@@ -252,6 +252,7 @@ impl Picture {
         now: Timestamp,
     ) -> Result<Self, StoreError> {
         let mut picture = Self { summary: store.summary()?, ..Self::default() };
+        fill_summary(connections, &mut picture.summary);
         let mut syncs = followed.syncs.clone();
         for connection in connections {
             syncs.extend(store.running_bulk(&connection.id)?);

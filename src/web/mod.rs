@@ -26,8 +26,8 @@ mod state;
 /// What an operator asks for, whether by API or by page: checked, made durable, the actors nudged.
 pub mod desk {
     pub use super::api::{
-        Wish, begin_sync, capabilities, columns, connection_status, consent_address, eta, left,
-        ordinary_order, prove, put_back, request, revoke_key, shown, stop_sync, sync_order,
+        Wish, begin_sync, capabilities, channel_capabilities, columns, connection_status, consent_address,
+        eta, left, prove, put_back, request, revoke_key, shown, stop_sync, sync_order,
     };
 }
 

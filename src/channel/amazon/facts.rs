@@ -46,6 +46,12 @@ pub(super) fn of(order: &OrderDocument) -> BTreeMap<String, String> {
     facts
 }
 
+/// See `Channel::dress`.
+pub(super) fn dress(order: &mut Order) {
+    let status = if order.shipments.is_empty() { "UNSHIPPED" } else { "SHIPPED" };
+    order.facts.insert(STATUS.to_owned(), status.to_owned());
+}
+
 /// The facts of a stored order.
 #[derive(Clone, Copy)]
 pub(super) struct Facts<'a>(pub &'a Order);

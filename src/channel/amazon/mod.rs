@@ -104,6 +104,10 @@ impl Channel for Amazon {
         actions::capabilities(order)
     }
 
+    fn dress(&self, order: &mut Order) {
+        facts::dress(order);
+    }
+
     fn prepare(&self, order: &Order, request: &ActionRequest, now: Timestamp) -> Result<Memo, Refused> {
         self.prepared(order, request, now)
     }

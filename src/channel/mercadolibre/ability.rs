@@ -73,6 +73,19 @@ impl<'a> Facts<'a> {
     }
 }
 
+/// See `Channel::dress`: an order whose shipment is the seller's own affair.
+pub fn dress(order: &mut Order) {
+    let shipment_status = if order.shipments.is_empty() { "pending" } else { "shipped" };
+    let facts = [
+        (fact::MODE, "custom"),
+        (fact::SHIPMENT, "1"),
+        (fact::RECEIVER, "1"),
+        (fact::ORDER_STATUS, "paid"),
+        (fact::SHIPMENT_STATUS, shipment_status),
+    ];
+    order.facts.extend(facts.map(|(name, value)| (name.to_owned(), value.to_owned())));
+}
+
 pub fn capabilities(order: &Order, now: Timestamp) -> Capabilities {
     Capabilities { ship: ship(order), tracking: tracking(order), cancel: cancel(order, now) }
 }

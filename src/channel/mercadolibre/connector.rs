@@ -143,6 +143,10 @@ impl Channel for MercadoLibre {
         ability::capabilities(order, now)
     }
 
+    fn dress(&self, order: &mut Order) {
+        ability::dress(order);
+    }
+
     fn prepare(&self, order: &Order, request: &ActionRequest, now: Timestamp) -> Result<Memo, Refused> {
         command::prepare(order, request, now)
     }

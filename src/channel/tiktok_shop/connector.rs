@@ -90,6 +90,10 @@ impl Channel for TikTokShop {
         ability::capabilities(order, now)
     }
 
+    fn dress(&self, order: &mut Order) {
+        super::facts::dress(order);
+    }
+
     fn prepare(&self, order: &Order, request: &ActionRequest, now: Timestamp) -> Result<Memo, Refused> {
         command::prepare(order, request, now)
     }

@@ -61,6 +61,31 @@ pub fn list<T: Serialize>(items: &[T]) -> String {
     serde_json::to_string(items).unwrap_or_default()
 }
 
+/// See `Channel::dress`.
+pub fn dress(order: &mut Order) {
+    let (status, state) = match order.shipments.is_empty() {
+        true => ("AWAITING_SHIPMENT", UnitState::Open),
+        false => ("IN_TRANSIT", UnitState::Shipped),
+    };
+    let units: Vec<Unit> = order
+        .items
+        .iter()
+        .map(|item| Unit {
+            id: item.line_id.clone(),
+            line: item.line_id.clone(),
+            package: String::new(),
+            number: String::new(),
+            state,
+        })
+        .collect();
+    let facts = [
+        (key::STATUS, status.to_owned()),
+        (key::SHIPPED_WITH, "SELLER".to_owned()),
+        (key::UNITS, list(&units)),
+    ];
+    order.facts.extend(facts.map(|(name, value)| (name.to_owned(), value)));
+}
+
 /// The facts of a stored order, read.
 #[derive(Clone, Copy)]
 pub struct Facts<'a>(pub &'a BTreeMap<String, String>);

@@ -8,7 +8,7 @@ use super::document::{LineDoc, OrderDoc, filled};
 use super::map::{carrier_of, line_id, tracking_of};
 use super::market::Node;
 use super::units::{Count, State, portions};
-use crate::model::Timestamp;
+use crate::model::{Order, Timestamp};
 
 /// Walmart's word for the speed of the delivery, which a shipment must repeat.
 const METHOD: &str = "method_code";
@@ -81,6 +81,24 @@ pub(super) fn of(order: &OrderDoc, node: Option<Node>) -> BTreeMap<String, Strin
     let lines: Vec<Line> = order.lines().iter().enumerate().map(|(at, doc)| line(at, doc)).collect();
     note(LINES, serde_json::to_string(&lines).ok());
     facts
+}
+
+/// See `Channel::dress`.
+pub(super) fn dress(order: &mut Order) {
+    let sent = !order.shipments.is_empty();
+    let numbers = order.shipments.iter().filter_map(|parcel| parcel.tracking_number.clone());
+    let parcels: Vec<Parcel> =
+        numbers.map(|tracking| Parcel { tracking, units: 1, ..Parcel::default() }).collect();
+    let dressed = order.items.iter().map(|item| Line {
+        id: item.line_id.clone(),
+        acknowledged: if sent { 0 } else { item.quantity },
+        shipped: if sent { item.quantity } else { 0 },
+        changed_at: Some(order.stored_at),
+        parcels: parcels.clone(),
+        ..Line::default()
+    });
+    let lines = serde_json::to_string(&dressed.collect::<Vec<_>>()).unwrap_or_default();
+    order.facts.insert(LINES.to_owned(), lines);
 }
 
 fn line(at: usize, doc: &LineDoc) -> Line {

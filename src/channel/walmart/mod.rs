@@ -93,6 +93,10 @@ impl Channel for Walmart {
         self.abilities(order, now)
     }
 
+    fn dress(&self, order: &mut Order) {
+        facts::dress(order);
+    }
+
     fn prepare(&self, order: &Order, request: &ActionRequest, now: Timestamp) -> Result<Memo, Refused> {
         self.prepared(order, request, now)
     }

@@ -6,12 +6,12 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::error::{ChannelErrorJson, ErrorJson};
+use super::order::TURNED_OFF;
 use super::{Answer, Call, List};
 use crate::actors::Connection;
-use crate::channel::Finding;
+use crate::channel::{self, Finding};
 use crate::model::{
-    Amounts, Capabilities, ChannelId, ChannelOrderId, ConnectionState, ConnectionStatus, Failure,
-    FulfilledBy, Item, Order, OrderKey, OrderStatus, PaymentStatus, RateLimit, SyncInfo, Timestamp, Version,
+    Capabilities, ChannelId, ConnectionState, ConnectionStatus, Failure, RateLimit, Timestamp,
 };
 use crate::store::ChannelCounts;
 use crate::web::fields::Fields;
@@ -77,9 +77,18 @@ impl Known {
             in_flight: connection.in_flight(),
             rate_limit: connection.channel.rate_limit(),
             orders: OrderCounts { total: self.counts.total, today: self.counts.today },
-            capabilities: connection.channel.capabilities(&ordinary_order(connection, now), now),
+            capabilities: abilities(connection, now),
             webhook_url: connection.webhook_url.as_deref(),
         }
+    }
+}
+
+/// What the channel can do with an ordinary order.
+pub fn abilities(connection: &Connection, now: Timestamp) -> Capabilities {
+    if connection.enabled {
+        channel::abilities(&*connection.channel, &connection.id, connection.kind.name, now)
+    } else {
+        Capabilities::none(TURNED_OFF)
     }
 }
 
@@ -89,44 +98,6 @@ pub fn status(enabled: bool, state: Option<&ConnectionState>) -> ConnectionStatu
         _ if !enabled => ConnectionStatus::Disabled,
         Some(state) => state.status,
         None => ConnectionStatus::Degraded,
-    }
-}
-
-/// A paid order of one unit that the seller is to send, to ask a channel what it can do at all.
-pub fn ordinary_order(connection: &Connection, now: Timestamp) -> Order {
-    Order {
-        key: OrderKey::new(connection.id.clone(), ChannelOrderId::from(0)),
-        channel_kind: connection.kind.name.to_owned(),
-        number: String::new(),
-        status: OrderStatus::Accepted,
-        payment_status: PaymentStatus::Paid,
-        channel_status: std::collections::BTreeMap::new(),
-        currency: None,
-        amounts: Amounts::default(),
-        placed_at: now,
-        items: vec![Item {
-            line_id: String::new(),
-            sku: None,
-            title: None,
-            variant: None,
-            quantity: 1,
-            unit_price: None,
-            quantity_shipped: Some(0),
-            quantity_cancelled: Some(0),
-            quantity_refunded: Some(0),
-        }],
-        shipments: Vec::new(),
-        tags: Vec::new(),
-        fulfilled_by: FulfilledBy::Seller,
-        facts: std::collections::BTreeMap::new(),
-        version: Version { changed_at: Some(now), read_at: now, fetched_at: None },
-        created_at: now,
-        stored_at: now,
-        told: Vec::new(),
-        sync: SyncInfo::default(),
-        last_action: None,
-        next_seq: 0,
-        erased: false,
     }
 }
 

@@ -36,12 +36,13 @@ use crate::model::OrderKey;
 use crate::store::{Asked, Command, CommandAnswer, CommandError};
 
 pub use actions::{Wish, left, request};
-pub use channels::{ordinary_order, prove, status as connection_status};
+pub use channels::{abilities as channel_capabilities, prove, status as connection_status};
 pub use columns::names as columns;
 pub use connect::address as consent_address;
 pub use failures::put_back;
 pub use keys::revoke as revoke_key;
 pub use order::{capabilities, shown};
+pub use orders::fill as fill_summary;
 pub use sync::{begin as begin_sync, of_order as sync_order};
 pub use syncs::{SyncNews, eta, halt as stop_sync};
 

@@ -129,13 +129,13 @@ pub fn shown(currency: Option<Currency>, amount: Decimal) -> String {
     currency.map_or(amount, |currency| currency.round(amount)).to_string()
 }
 
+pub const TURNED_OFF: &str = "The channel is turned off. Turn it on in config.toml, or do it there.";
+
 /// What can be done with the order now, and why not.
 pub fn capabilities(order: &Order, connection: Option<&Connection>, now: Timestamp) -> Capabilities {
     match connection {
         Some(connection) if connection.enabled => connection.channel.capabilities(order, now),
-        Some(_) => {
-            Capabilities::none("The channel is turned off. Turn it on in config.toml, or do it there.")
-        }
+        Some(_) => Capabilities::none(TURNED_OFF),
         None => Capabilities::none("The channel is no longer in config.toml. Add it again, or do it there."),
     }
 }

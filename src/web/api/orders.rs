@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use super::order::{Channels, OrderJson};
 use super::{Answer, Call, List, no_order};
+use crate::actors::Connection;
 use crate::model::{OrderStatus, PaymentStatus, SyncState};
 use crate::store::{OrderFilter, OrderPage, Summary};
 use crate::web::problem::Problem;
@@ -80,12 +81,12 @@ pub async fn one(api: &Arc<Api>, call: &Call) -> Answer {
 pub async fn summary(api: &Arc<Api>, call: &Call) -> Answer {
     Query::parse(&call.query, &[])?;
     let mut summary = api.read(crate::store::Store::summary).await?;
-    fill(api, &mut summary);
+    fill(&api.handle.channels(), &mut summary);
     Ok(reply::ok(&summary))
 }
 
 /// A word without orders counts zero, rather than being left out.
-fn fill(api: &Api, summary: &mut Summary) {
+pub fn fill(connections: &[Arc<Connection>], summary: &mut Summary) {
     let zero = |counts: &mut BTreeMap<String, u64>, words: Vec<&str>| {
         for word in words {
             counts.entry(word.to_owned()).or_default();
@@ -94,6 +95,5 @@ fn fill(api: &Api, summary: &mut Summary) {
     zero(&mut summary.status, OrderStatus::ALL.iter().map(|word| word.as_str()).collect());
     zero(&mut summary.payment_status, PaymentStatus::ALL.iter().map(|word| word.as_str()).collect());
     zero(&mut summary.sync_state, SyncState::ALL.iter().map(|word| word.as_str()).collect());
-    let connections = api.handle.channels();
     zero(&mut summary.channel, connections.iter().map(|connection| connection.id.as_str()).collect());
 }
