@@ -7,6 +7,7 @@ use super::kit::Kit;
 use super::mercadolibre::MercadoLibre;
 use super::shopify::Shopify;
 use super::stand::Stand;
+use super::tiktok_shop::TikTokShop;
 use super::walmart::Walmart;
 
 /// One marketplace and how to set up its stand.
@@ -23,6 +24,7 @@ pub const KINDS: &[Kind] = &[
     Kind { name: "amazon", open: Amazon::open },
     Kind { name: "mercadolibre", open: MercadoLibre::open },
     Kind { name: "walmart", open: Walmart::open },
+    Kind { name: "tiktok_shop", open: TikTokShop::open },
 ];
 
 /// The stand of a kind with its default settings. `None`: the sandbox does not play it.

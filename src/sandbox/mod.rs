@@ -46,6 +46,7 @@ mod server;
 pub mod shopify;
 mod shoppers;
 mod stand;
+pub mod tiktok_shop;
 mod violations;
 pub mod walmart;
 mod webhooks;

@@ -3,4 +3,5 @@
 mod calls;
 mod outward;
 mod samples;
+mod sandbox;
 mod shop;

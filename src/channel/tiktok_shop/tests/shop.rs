@@ -203,3 +203,28 @@ pub(super) fn tokens() -> Tokens {
 pub(super) fn call(tokens: &Tokens) -> Call<'_> {
     Call { tokens, lane: Lane::Manual }
 }
+
+/// One delivery: path, headers, body.
+pub(super) type Delivered = (String, Vec<(String, String)>, Vec<u8>);
+
+/// Takes deliveries and says 200 to each.
+pub(super) async fn receive(listener: TcpListener, tell: tokio::sync::mpsc::Sender<Delivered>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let tell = tell.clone();
+        let service = service_fn(move |request: Request<Incoming>| {
+            let tell = tell.clone();
+            async move {
+                let path = request.uri().path().to_owned();
+                let text = |value: &hyper::header::HeaderValue| value.to_str().unwrap_or_default().to_owned();
+                let headers =
+                    request.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect();
+                let body = request.into_body().collect().await.map(http_body_util::Collected::to_bytes);
+                drop(tell.send((path, headers, body.unwrap_or_default().to_vec())).await);
+                Ok::<_, Infallible>(Response::new(Full::new(Bytes::new())))
+            }
+        });
+        tokio::spawn(
+            hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service),
+        );
+    }
+}
