@@ -23,7 +23,7 @@ bench:
 
 # Acknowledged webhooks per second beside a plain echo, latencies, memory, start-up times.
 load *args:
-    cargo run --release --example load -- {{args}}
+    cargo build --release && cargo run --release --example load -- {{args}}
 
 deny:
     cargo deny check
