@@ -136,6 +136,11 @@ impl Handle {
         tree && writer.is_ok_and(|answer| answer.is_ok())
     }
 
+    #[cfg(test)]
+    pub(super) fn root_cell(&self) -> ractor::ActorCell {
+        self.root.get_cell()
+    }
+
     /// Returns when the tree cannot keep itself alive any more.
     pub async fn escalated(&self) {
         self.shared.escalated().await;

@@ -37,5 +37,8 @@ pub use consent::ConsentError;
 pub use handle::Handle;
 use shared::Shared;
 
+#[cfg(test)]
+mod tests;
+
 /// How often every channel looks for rows whose message was lost.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
