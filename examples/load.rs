@@ -228,6 +228,7 @@ async fn visible() {
     tokio::spawn(connection);
     for (n, body) in bodies.iter().enumerate() {
         tick.tick().await;
+        send.ready().await.unwrap();
         sent.insert(format!("shop:{}", 7_000_000_000 + n as u64), Instant::now());
         let answer = send.send_request(request("/webhooks/shop", body, 10_000_000 + n as u64)).await.unwrap();
         answer.into_body().collect().await.unwrap();
