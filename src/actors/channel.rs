@@ -54,8 +54,9 @@ pub struct State {
     duties: Duties,
     subscriptions_at: Option<Timestamp>,
     reread_at: Option<Timestamp>,
-    /// Set while draining: whom to tell when the last child has ended.
-    draining: Option<Option<RpcReplyPort<()>>>,
+    draining: bool,
+    /// While draining: whom to tell when the last child has ended.
+    drained: Option<RpcReplyPort<()>>,
 }
 
 enum Child {
@@ -100,7 +101,8 @@ impl Actor for ChannelActor {
             duties: Duties::default(),
             subscriptions_at: None,
             reread_at: None,
-            draining: None,
+            draining: false,
+            drained: None,
         })
     }
 
@@ -120,7 +122,8 @@ impl Actor for ChannelActor {
                 Ok(())
             }
             Message::Drain(reply) => {
-                state.draining = Some(Some(reply));
+                state.draining = true;
+                state.drained = Some(reply);
                 tell_drained(state);
                 Ok(())
             }
@@ -140,7 +143,7 @@ impl Actor for ChannelActor {
         match event {
             SupervisionEvent::ActorTerminated(child, _, _) => ended(state, &child, None).await,
             SupervisionEvent::ActorFailed(child, error) => {
-                ended(state, &child, Some(error.to_string())).await
+                ended(state, &child, Some(error.to_string())).await;
             }
             SupervisionEvent::ActorStarted(_) | SupervisionEvent::ProcessGroupChanged(_) => {}
         }
@@ -153,7 +156,7 @@ impl Actor for ChannelActor {
 async fn wake(myself: &ActorRef<Message>, state: &mut State) -> Result<(), StoreError> {
     state.connection.wake_received();
     intake(myself, state).await?;
-    if state.draining.is_some() {
+    if state.draining {
         return Ok(());
     }
     claim_orders(myself, state).await?;
@@ -295,7 +298,7 @@ fn wake_when_due(myself: &ActorRef<Message>, state: &State) -> Result<(), StoreE
 
 async fn start_poll(myself: &ActorRef<Message>, state: &mut State) -> Result<(), StoreError> {
     let polling = state.children.values().any(|child| matches!(child, Child::Poll));
-    if polling || state.draining.is_some() {
+    if polling || state.draining {
         return Ok(());
     }
     state.connection.set_next_poll(scheduled(state));
@@ -350,7 +353,7 @@ async fn poll_ended(state: &mut State, result: Result<(), Failure>) -> Result<()
 }
 
 async fn upkeep(myself: &ActorRef<Message>, state: &mut State) -> Result<(), StoreError> {
-    if state.draining.is_some() || state.shared.is_cut_off(&state.connection.id) {
+    if state.draining || state.shared.is_cut_off(&state.connection.id) {
         return Ok(());
     }
     let now = state.shared.clock.now();
@@ -386,7 +389,7 @@ fn adopt(state: &mut State, spawned: Result<ActorCell, ractor::SpawnErr>, child:
             state.children.insert(cell.get_id(), child);
         }
         Err(error) => {
-            tracing::error!(channel = %state.connection.id, %error, "a child did not start; the sweep tries again")
+            tracing::error!(channel = %state.connection.id, %error, "a child did not start; the sweep tries again");
         }
     }
     count_in_flight(state);
@@ -444,9 +447,7 @@ fn count_in_flight(state: &State) {
 /// Polls and bulk syncs are not waited for: they resume from their rows.
 fn tell_drained(state: &mut State) {
     let busy = state.children.values().any(|child| matches!(child, Child::Order { .. } | Child::Action(_)));
-    if let (Some(reply), false) = (&mut state.draining, busy)
-        && let Some(reply) = reply.take()
-    {
+    if !busy && let Some(reply) = state.drained.take() {
         drop(reply.send(()));
     }
 }

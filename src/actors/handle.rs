@@ -192,13 +192,12 @@ fn connect(
                 && running.webhook_url == webhook_url
                 && running.max_in_flight == config.sync.max_in_flight
         });
-        let connection = match kept {
-            Some(kept) => Arc::clone(kept),
-            None => {
-                let connector = connectors.remove(id).filter(|_| channel.enabled);
-                let connector = connector.unwrap_or_else(|| Arc::new(Dormant));
-                Arc::new(connection(shared, config, channel, connector, webhook_url))
-            }
+        let connection = if let Some(kept) = kept {
+            Arc::clone(kept)
+        } else {
+            let connector = connectors.remove(id).filter(|_| channel.enabled);
+            let connector = connector.unwrap_or_else(|| Arc::new(Dormant));
+            Arc::new(connection(shared, config, channel, connector, webhook_url))
         };
         wanted.insert(id.clone(), connection);
     }

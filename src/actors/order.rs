@@ -123,7 +123,7 @@ pub(super) async fn finish(
             }
         }
         Err(error) => {
-            tracing::error!(order = %claim.order, %error, "the result of an order sync was not stored; the order is read again")
+            tracing::error!(order = %claim.order, %error, "the result of an order sync was not stored; the order is read again");
         }
     }
 }

@@ -108,22 +108,19 @@ async fn begin(
 ) -> Result<Window, Failure> {
     let now = shared.clock.now();
     let boot = shared.store.boot();
-    let window = match state.window {
-        Some(mut open) => {
-            if open.boot != boot {
-                open.boot = boot;
-                if !stream.durable_token {
-                    open.token = None;
-                }
+    let window = if let Some(mut open) = state.window {
+        if open.boot != boot {
+            open.boot = boot;
+            if !stream.durable_token {
+                open.token = None;
             }
-            open
         }
-        None => {
-            let first = stream.first.unwrap_or_else(|| shared.settings().initial_import);
-            let shape = window::Shape { overlap: stream.overlap, first, longest: stream.longest };
-            let span = window::next(state.watermark, shape, now);
-            Window { from: span.from, to: span.to, token: None, proposed: None, boot }
-        }
+        open
+    } else {
+        let first = stream.first.unwrap_or_else(|| shared.settings().initial_import);
+        let shape = window::Shape { overlap: stream.overlap, first, longest: stream.longest };
+        let span = window::next(state.watermark, shape, now);
+        Window { from: span.from, to: span.to, token: None, proposed: None, boot }
     };
     shared
         .store

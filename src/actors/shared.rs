@@ -154,7 +154,7 @@ impl Shared {
                 self.told(id, before.as_ref(), &state, now).await;
             }
             Err(error) => {
-                tracing::error!(channel = %id, %error, "the state of the connection was not stored")
+                tracing::error!(channel = %id, %error, "the state of the connection was not stored");
             }
         }
     }
@@ -180,7 +180,7 @@ impl Shared {
         let (from, to) = (before.status.as_str(), state.status.as_str());
         match state.status {
             ConnectionStatus::Connected | ConnectionStatus::Disabled => {
-                tracing::info!(channel = %id, from, to, "connection status")
+                tracing::info!(channel = %id, from, to, "connection status");
             }
             ConnectionStatus::Degraded | ConnectionStatus::NeedsReconnect => {
                 let why = state.last_error.as_ref().map_or("", |error| error.message.as_str());

@@ -93,7 +93,7 @@ async fn resolve(shared: &Shared, connection: &Connection, seq: u64, alias: &str
     match shared.store.resolve_delivery(&connection.id, seq, orders, shared.clock.now()).await {
         Ok(_) => connection.wake(),
         Err(error) => {
-            tracing::error!(channel = %connection.id, %error, "a resolved delivery was not stored; it is resolved again")
+            tracing::error!(channel = %connection.id, %error, "a resolved delivery was not stored; it is resolved again");
         }
     }
 }
@@ -136,7 +136,7 @@ async fn reread(shared: &Shared, connection: &Connection) {
     match raised {
         Ok(()) => connection.wake(),
         Err(error) => {
-            tracing::error!(channel = %connection.id, %error, "orders that change quietly were not queued; the next round does it")
+            tracing::error!(channel = %connection.id, %error, "orders that change quietly were not queued; the next round does it");
         }
     }
 }

@@ -37,7 +37,7 @@ pub async fn open(
     let names: Vec<String> = if channels.is_empty() { all() } else { channels.to_vec() };
     let mut stands = Vec::new();
     for (index, name) in names.into_iter().enumerate() {
-        let kit = Kit::new(Clock::system(), Random::system(), tuning.clone());
+        let kit = Kit::new(Clock::system(), Random::system(), *tuning);
         let Some(stand) = sandbox::open(&name, kit) else {
             return Err(SandboxError::Unknown { name, known: all().join(", ") });
         };

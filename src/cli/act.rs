@@ -16,7 +16,7 @@ use super::wait;
 use crate::model::CancelReason;
 
 /// Marketplaces that take an action as a job of their own answer within this.
-const PATIENCE: Duration = Duration::from_secs(15 * 60);
+const PATIENCE: Duration = Duration::from_mins(15);
 
 #[derive(Debug, Args)]
 pub(super) struct Ship {

@@ -21,7 +21,7 @@ use crate::random::Random;
 /// No list or order is near this.
 const ANSWER_MAX_BYTES: usize = 64 << 20;
 /// For everything but streams.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What stays as it is in a path segment: the colon of an order's id, for readable logs.

@@ -15,7 +15,7 @@ use super::views::ChannelView;
 use super::wait;
 
 /// The daemon forgets a consent that was not given by then.
-const PATIENCE: Duration = Duration::from_secs(15 * 60);
+const PATIENCE: Duration = Duration::from_mins(15);
 
 #[derive(Debug, Args)]
 pub(super) struct Connect {

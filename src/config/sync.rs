@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::table::Table;
 use super::units;
 
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const DAY: Duration = Duration::from_hours(24);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sync {

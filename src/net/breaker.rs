@@ -7,7 +7,7 @@ use crate::model::{Lane, Timestamp};
 /// Outages in a row that open the breaker.
 const OUTAGES: u32 = 5;
 const FIRST_PAUSE: Duration = Duration::from_secs(15);
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 /// When a caller should ask again while the probe is under way.
 const PROBE_TIME: Duration = Duration::from_secs(5);
 

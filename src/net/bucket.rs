@@ -17,7 +17,7 @@ const EPSILON: f64 = 1e-6;
 const SLOW_PER_SECOND: f64 = 0.1;
 
 /// Longest time that one answer can park a bucket.
-const LONGEST_PARK: Duration = Duration::from_secs(24 * 3_600);
+const LONGEST_PARK: Duration = Duration::from_hours(24);
 
 /// Tokens are fractions of calls, or the marketplace's own points.
 #[derive(Clone, Debug)]

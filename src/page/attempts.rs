@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::model::Timestamp;
 
 const TRIES: usize = 5;
-const WITHIN: Duration = Duration::from_secs(60);
+const WITHIN: Duration = Duration::from_mins(1);
 /// Names and addresses remembered at the same time.
 const REMEMBERED: usize = 4_096;
 

@@ -87,7 +87,7 @@ pub fn per_hour(days: &[(String, Day)], moments: &Moments) -> Chart {
     let sums: Vec<u64> = (0..HOURS).map(|at| days.iter().map(|(_, day)| day[at]).sum()).collect();
     let most = sums.iter().copied().max().unwrap_or_default();
     let all = language.count(sums.iter().sum(), (w.orders_one, w.orders_other));
-    let mut below = vec![0_u64; HOURS];
+    let mut below = [0_u64; HOURS];
     let mut chart = Chart {
         top: language.number(most.max(1)),
         ticks: ticks(moments),

@@ -273,7 +273,7 @@ fn line(reader: &Reader<'_>, change: &Change, order: &Order) -> Line {
         w.new_order.to_owned()
     } else {
         let named = change.fields.iter().map(|field| super::story::field_name(field, w));
-        named.map(|name| name.to_lowercase()).collect::<Vec<_>>().join(", ")
+        named.map(str::to_lowercase).collect::<Vec<_>>().join(", ")
     };
     Line {
         at: reader.moments.time(change.at),

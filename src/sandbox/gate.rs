@@ -9,7 +9,7 @@ use super::message::{Request, Response};
 use super::stand::Stand;
 
 /// How long a call hangs at most.
-const HANG: Duration = Duration::from_secs(600);
+const HANG: Duration = Duration::from_mins(10);
 
 /// What becomes of a request.
 #[derive(Debug)]

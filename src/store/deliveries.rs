@@ -260,7 +260,7 @@ fn set_aside(
 ) -> Result<(), StoreError> {
     remove(tx, channel, seq, place)?;
     let key = keys::waiting(channel, due, seq);
-    let sealed = tx.keyring().seal(Tab::Waiting, &key, &*pack(head, body)?, tx.random())?;
+    let sealed = tx.keyring().seal(Tab::Waiting, &key, &pack(head, body)?, tx.random())?;
     tx.put_bytes(Tab::Waiting, key, &sealed)?;
     tx.put_number(Tab::WaitingAt, keys::inbox(channel, seq), due.as_millis().cast_unsigned())?;
     tx.change_backlog(channel, 1);

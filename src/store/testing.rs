@@ -216,7 +216,7 @@ pub fn sample(channel: &str, n: u64, placed_at: Timestamp) -> (Order, Person) {
         version: Version {
             changed_at: Some(placed_at),
             read_at: placed_at,
-            fetched_at: Some(placed_at.plus(Duration::from_secs(60))),
+            fetched_at: Some(placed_at.plus(Duration::from_mins(1))),
         },
         created_at: placed_at,
         stored_at: placed_at,

@@ -96,11 +96,10 @@ impl From<Leaf> for Reply {
         let mut reply = Response::new(Body::whole(leaf.body));
         *reply.status_mut() = StatusCode::from_u16(leaf.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         for (name, value) in leaf.headers {
-            match HeaderValue::from_str(&value) {
-                Ok(value) => {
-                    reply.headers_mut().append(HeaderName::from_static(name), value);
-                }
-                Err(_) => tracing::error!(name, "a header of the page is not text"),
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                reply.headers_mut().append(HeaderName::from_static(name), value);
+            } else {
+                tracing::error!(name, "a header of the page is not text")
             }
         }
         reply

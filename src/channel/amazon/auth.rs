@@ -10,7 +10,7 @@ use crate::model::{Failure, FailureKind, Lane, Secret, Timestamp, Tokens};
 use crate::net::{Method, Request, Response, Wire};
 
 /// Without a `Retry-After`, when the token endpoint asks us to wait.
-const PAUSE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_mins(1);
 
 /// What the merchant's own application is known by.
 pub(super) struct Credentials {

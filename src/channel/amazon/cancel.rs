@@ -19,13 +19,13 @@ use crate::net::{Method, Request};
 
 /// Amazon needs some seconds at least for a feed.
 const FIRST_LOOK: Duration = Duration::from_secs(30);
-const NEXT_LOOK: Duration = Duration::from_secs(60);
+const NEXT_LOOK: Duration = Duration::from_mins(1);
 /// A feed that takes longer needs a person.
-const PATIENCE: Duration = Duration::from_secs(6 * 3_600);
+const PATIENCE: Duration = Duration::from_hours(6);
 /// Feeds that are remembered.
 const FEEDS_MAX: usize = 10_000;
 /// For clocks that differ.
-const LEEWAY: Duration = Duration::from_secs(120);
+const LEEWAY: Duration = Duration::from_mins(2);
 /// Memo: when the feed was created.
 const FEED_AT: &str = "feed_at";
 /// Memo: `yes` when the report had no error, so that only the order has to follow.
@@ -33,7 +33,7 @@ const ACCEPTED: &str = "accepted";
 /// Memo: `yes` when the feed was found in Amazon's list after a lost answer.
 const ADOPTED: &str = "adopted";
 /// How long the order may take to follow a feed that was found; then the cancellation is sent again.
-const ADOPTION: Duration = Duration::from_secs(600);
+const ADOPTION: Duration = Duration::from_mins(10);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]

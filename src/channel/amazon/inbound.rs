@@ -19,9 +19,9 @@ use crate::net::Response;
 pub(super) const ORDERS: &str = "orders";
 pub(super) const REFUNDS: &str = "refunds";
 
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 /// Orders are complete in the list about two minutes late.
-const LAG: Duration = Duration::from_secs(120);
+const LAG: Duration = Duration::from_mins(2);
 /// How far back the API shows orders.
 const REACH: Duration = DAY.saturating_mul(730);
 /// Pages of one order's ledger; more than that is not one order.
@@ -30,7 +30,7 @@ const LEDGER_PAGES: usize = 25;
 pub(super) const STREAMS: [Stream; 2] = [
     Stream {
         name: ORDERS,
-        overlap: Duration::from_secs(600),
+        overlap: Duration::from_mins(10),
         first: None,
         every: Duration::ZERO,
         longest: REACH,

@@ -12,7 +12,7 @@ use crate::model::{Failure, FailureKind};
 use crate::net::Response;
 
 /// Amazon's windows end two minutes before now, so a smaller difference does no harm.
-const SKEW: Duration = Duration::from_secs(60);
+const SKEW: Duration = Duration::from_mins(1);
 
 #[derive(Deserialize)]
 struct ParticipationsAnswer {
@@ -84,7 +84,7 @@ impl Amazon {
 
     /// The ledger needs a role of its own, whose absence only shows there.
     async fn ledger_right(&self, call: Call<'_>) -> Result<Option<Finding>, Failure> {
-        let yesterday = self.api.clock.now().minus(Duration::from_secs(86_400)).to_rfc3339_secs();
+        let yesterday = self.api.clock.now().minus(Duration::from_hours(24)).to_rfc3339_secs();
         let path = with_query("/finances/2024-06-19/transactions", &[("postedAfter", Some(&yesterday))]);
         match self.api.get(call, &LIST_TRANSACTIONS, &path).await {
             Ok(_) => Ok(Some(Finding::good("refunds can be read"))),

@@ -14,7 +14,7 @@ use crate::channel::{Channel, Env, Key, KeyFault, Kind, Method, Retention, Setti
 use crate::model::Secret;
 use crate::net::Wire;
 
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 
 pub const KIND: Kind = Kind {
     name: "amazon",

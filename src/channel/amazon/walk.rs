@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::model::{Failure, Timestamp};
 
 /// Amazon refuses a lower bound younger than two minutes; one more for clocks that differ.
-const YOUNGEST: Duration = Duration::from_secs(180);
+const YOUNGEST: Duration = Duration::from_mins(3);
 
 /// One walk, about to read its next page.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use crate::model::{Failure, Secret, Timestamp, Tokens};
 /// When the answer does not say; the shortest that has been documented.
 const EXPIRES_IN: u64 = 10_800;
 /// A refresh token lives six months and is spent by its use.
-const REFRESH_LIFE: Duration = Duration::from_secs(180 * 86_400);
+const REFRESH_LIFE: Duration = Duration::from_hours(4320);
 
 /// The application, as the merchant registered it.
 pub struct Application {

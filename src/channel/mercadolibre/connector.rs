@@ -36,14 +36,14 @@ pub struct MercadoLibre {
     pub missed: Mutex<Missed>,
 }
 
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 
 const fn missed(name: &'static str) -> Stream {
     Stream {
         name,
         overlap: Duration::ZERO,
         // Kept for two days.
-        first: Some(Duration::from_secs(2 * 86_400)),
+        first: Some(Duration::from_hours(48)),
         every: Duration::ZERO,
         longest: REACH,
         durable_token: false,
@@ -57,7 +57,7 @@ const STREAMS: &[Stream] = &[
         overlap: OVERLAP,
         first: None,
         every: Duration::ZERO,
-        longest: Duration::from_secs(10 * 365 * 86_400),
+        longest: Duration::from_hours(87600),
         durable_token: false,
         optional: false,
     },
@@ -111,7 +111,7 @@ impl Channel for MercadoLibre {
         Some(Reread {
             statuses: &[OrderStatus::Pending, OrderStatus::Accepted, OrderStatus::Shipped],
             every: DAY,
-            max_age: Duration::from_secs(360 * 86_400),
+            max_age: Duration::from_hours(8640),
         })
     }
 

@@ -15,15 +15,15 @@ use crate::model::{Anomaly, ChannelOrderId, Tiding, Timestamp};
 
 pub const ORDERS: &str = "orders";
 /// How long an order may take to appear in the index, plus a lost hour.
-pub const OVERLAP: Duration = Duration::from_secs(3_600);
+pub const OVERLAP: Duration = Duration::from_hours(1);
 const PAGE: usize = 50;
 /// A list beyond this is split; offsets end a little later.
 const DEEPEST: usize = 9_500;
 /// How often a part that came up short is read before it is reported.
 const TRIES: u32 = 3;
 /// Orders can be read for twelve months.
-pub const REACH: Duration = Duration::from_secs(365 * 86_400);
-const HOUR: Duration = Duration::from_secs(3_600);
+pub const REACH: Duration = Duration::from_hours(8760);
+const HOUR: Duration = Duration::from_hours(1);
 const STATUSES: &str = "confirmed,payment_required,payment_in_process,partially_paid,paid,partially_refunded,\
                         pending_cancel,cancelled";
 
@@ -163,7 +163,7 @@ impl Walk {
         self.found.insert(id);
         let changed_at = order.date_last_updated.or(*order.last_updated);
         // A stamp from the future would carry the watermark over changes still to come.
-        let credible = changed_at.filter(|at| *at <= now.plus(Duration::from_secs(300)));
+        let credible = changed_at.filter(|at| *at <= now.plus(Duration::from_mins(5)));
         self.watermark = self.watermark.max(credible);
         let news = changed_at.is_none_or(|at| told.is_news(id, at));
         news.then(|| Tiding::Hint { order: ChannelOrderId::from(id), changed_at })

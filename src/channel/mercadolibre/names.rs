@@ -8,7 +8,7 @@ use super::document::BillingDoc;
 use crate::model::Timestamp;
 
 /// An order changes several times within the hour after it was placed.
-const KEPT: Duration = Duration::from_secs(3_600);
+const KEPT: Duration = Duration::from_hours(1);
 const MOST: usize = 1_000;
 
 /// In memory only, and not for long: names are personal.

@@ -14,7 +14,7 @@ use crate::channel::{Call, Memo, Performed, Verdict};
 use crate::model::{Action, ActionRequest, Failure, FailureKind, Native, Order, OrderStatus};
 
 /// When to look for an effect that was promised, after the call and after each vain look.
-const LOOKS: [Duration; 3] = [Duration::from_secs(5), Duration::from_secs(30), Duration::from_secs(120)];
+const LOOKS: [Duration; 3] = [Duration::from_secs(5), Duration::from_secs(30), Duration::from_mins(2)];
 /// Memo: vain looks so far.
 const LOOKED: &str = "looked";
 

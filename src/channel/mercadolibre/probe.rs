@@ -14,7 +14,7 @@ const SCOPES: [(&str, &str); 3] = [
     ("write", "orders cannot be shipped or cancelled"),
     ("offline_access", "the connection ends after a few hours"),
 ];
-const SKEW: Duration = Duration::from_secs(60);
+const SKEW: Duration = Duration::from_mins(1);
 
 pub async fn probe(api: &Api, call: Call<'_>, user_id: u64, site: &Site) -> Result<Vec<Finding>, Failure> {
     let answer = api.get::<UserDoc>(call, Ask::account("user", "/users/me".to_owned())).await?;

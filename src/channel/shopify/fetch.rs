@@ -17,7 +17,7 @@ use crate::channel::{Call, Fetched};
 use crate::model::{ChannelOrderId, Failure, FailureKind, Source, Timestamp};
 
 /// Without the right to all orders, older ones are out of sight.
-const REACH: Duration = Duration::from_secs(60 * 24 * 3600);
+const REACH: Duration = Duration::from_hours(1440);
 /// Pages of one inner list; each has 250 rows, and an order has at most some 500 lines.
 const PAGES_MAX: usize = 20;
 

@@ -16,10 +16,10 @@ pub(super) const STREAMS: &[Stream] = &[Stream {
     name: "orders",
     // The list is a search index that trails the writes by seconds, and change times have parts
     // of a second there that answers do not show.
-    overlap: Duration::from_secs(120),
+    overlap: Duration::from_mins(2),
     first: None,
     every: Duration::ZERO,
-    longest: Duration::from_secs(24 * 3600),
+    longest: Duration::from_hours(24),
     durable_token: true,
     optional: false,
 }];

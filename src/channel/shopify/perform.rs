@@ -400,7 +400,7 @@ fn step(progress: &Progress, action: &Action) -> Result<Performed, Failure> {
     memo.extend(ended.then(|| (ENDED.to_owned(), "true".to_owned())));
     Ok(Performed::Submitted {
         memo,
-        look_after: Duration::from_secs(1 << polls.min(6)).min(Duration::from_secs(60)),
+        look_after: Duration::from_secs(1 << polls.min(6)).min(Duration::from_mins(1)),
     })
 }
 

@@ -12,8 +12,8 @@ use crate::model::{
 };
 
 /// How long after shipping a number may be replaced.
-const CHANGES: Duration = Duration::from_secs(72 * 3_600);
-/// Markets in which the seller declares units, and TikTok Shop makes the package.
+const CHANGES: Duration = Duration::from_hours(72);
+/// Markets in which the seller declares units, and `TikTok` Shop makes the package.
 const BY_UNITS: [&str; 9] = ["US", "GB", "UK", "ES", "IE", "IT", "DE", "FR", "JP"];
 
 const BY_TIKTOK: &str =
@@ -157,12 +157,11 @@ pub fn cancel_word(order: &Order, reason: CancelReason) -> &'static str {
 
 pub fn capabilities(order: &Order, now: Timestamp) -> Capabilities {
     let ship = ship_bar(order).map_or_else(|| ship_ability(order), |bar| ShipAbility::no(bar.why()));
-    let tracking = match tracking_bar(order, now) {
-        Some(bar) => TrackingAbility::no(bar.why()),
-        None => {
-            let facts = Facts::of(order);
-            TrackingAbility::yes(order.shipments.iter().filter_map(|own| changeable_until(facts, own)).max())
-        }
+    let tracking = if let Some(bar) = tracking_bar(order, now) {
+        TrackingAbility::no(bar.why())
+    } else {
+        let facts = Facts::of(order);
+        TrackingAbility::yes(order.shipments.iter().filter_map(|own| changeable_until(facts, own)).max())
     };
     let cancel = cancel_bar(order).map_or_else(|| cancel_ability(order), |bar| CancelAbility::no(bar.why()));
     Capabilities { ship, tracking, cancel }

@@ -1,4 +1,4 @@
-//! Who receives an order, and where. What TikTok Shop masks counts as not said.
+//! Who receives an order, and where. What `TikTok` Shop masks counts as not said.
 
 use super::document::{AddressDoc, DistrictDoc, OrderDoc, Word};
 use crate::model::{AddressSeen, CustomerSeen, Seen};

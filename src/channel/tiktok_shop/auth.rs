@@ -8,8 +8,8 @@ use crate::channel::Consent;
 use crate::model::{Failure, Lane, Secret, Timestamp, Tokens};
 
 /// When the answer does not say.
-const ACCESS_LIFE: Duration = Duration::from_secs(7 * 86_400);
-/// Numbers below this are no moment since TikTok exists, so they must be a span.
+const ACCESS_LIFE: Duration = Duration::from_hours(168);
+/// Numbers below this are no moment since `TikTok` exists, so they must be a span.
 const FIRST_MOMENT: i64 = 1_000_000_000;
 /// The kind of user who has a shop.
 const SELLER: &str = "0";

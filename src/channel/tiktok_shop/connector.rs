@@ -24,8 +24,8 @@ pub struct TikTokShop {
 /// Changes that do not move an order's change time are found by this.
 const REREAD: Reread = Reread {
     statuses: &[OrderStatus::Pending, OrderStatus::Accepted, OrderStatus::Shipped],
-    every: Duration::from_secs(6 * 3_600),
-    max_age: Duration::from_secs(90 * 86_400),
+    every: Duration::from_hours(6),
+    max_age: Duration::from_hours(2160),
 };
 
 impl Channel for TikTokShop {

@@ -63,9 +63,10 @@ pub fn list<T: Serialize>(items: &[T]) -> String {
 
 /// See `Channel::dress`.
 pub fn dress(order: &mut Order) {
-    let (status, state) = match order.shipments.is_empty() {
-        true => ("AWAITING_SHIPMENT", UnitState::Open),
-        false => ("IN_TRANSIT", UnitState::Shipped),
+    let (status, state) = if order.shipments.is_empty() {
+        ("AWAITING_SHIPMENT", UnitState::Open)
+    } else {
+        ("IN_TRANSIT", UnitState::Shipped)
     };
     let units: Vec<Unit> = order
         .items

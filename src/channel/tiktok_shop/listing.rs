@@ -18,9 +18,9 @@ use crate::channel::{Call, ListRequest, Page, Stream};
 use crate::model::{Failure, Source, Tiding, Timestamp};
 
 /// The index trails the orders.
-const OVERLAP: Duration = Duration::from_secs(30 * 60);
-const DAY: Duration = Duration::from_secs(86_400);
-const WEEK: Duration = Duration::from_secs(7 * 86_400);
+const OVERLAP: Duration = Duration::from_mins(30);
+const DAY: Duration = Duration::from_hours(24);
+const WEEK: Duration = Duration::from_hours(168);
 const ORDERS: &str = "orders";
 const LAST_WEEK: &str = "orders_of_the_week";
 const CANCELLATIONS: &str = "cancellations";
@@ -47,7 +47,7 @@ pub const STREAMS: &[Stream] = &[
     Stream { overlap: WEEK, first: Some(WEEK), every: DAY, longest: MONTH, ..stream(LAST_WEEK, true) },
 ];
 /// Longer than the overlap, or the window would never end.
-const MONTH: Duration = Duration::from_secs(30 * 86_400);
+const MONTH: Duration = Duration::from_hours(720);
 
 pub async fn list(api: &Api, call: Call<'_>, request: ListRequest<'_>) -> Result<Page, Failure> {
     match request.stream {

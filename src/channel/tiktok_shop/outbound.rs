@@ -23,7 +23,7 @@ use crate::net::Method;
 
 /// When to look for a cancellation that was taken, after the call and after each vain look.
 const LOOKS: [Duration; 4] =
-    [Duration::from_secs(2), Duration::from_secs(10), Duration::from_secs(60), Duration::from_secs(300)];
+    [Duration::from_secs(2), Duration::from_secs(10), Duration::from_mins(1), Duration::from_mins(5)];
 /// Memo: vain looks so far.
 const LOOKED: &str = "looked";
 

@@ -1,4 +1,4 @@
-//! How fast we may call. TikTok Shop publishes no numbers, so the pace is found out: halved by
+//! How fast we may call. `TikTok` Shop publishes no numbers, so the pace is found out: halved by
 //! each refusal, recovering slowly. Pure.
 
 use std::time::Duration;
@@ -9,7 +9,7 @@ const SLOWEST: f64 = 0.2;
 /// Good answers in a row that earn a faster pace.
 const GOOD_RUN: u32 = 30;
 const RECOVERY: f64 = 1.25;
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
 #[derive(Debug)]
 pub struct Pace {

@@ -11,7 +11,7 @@ use super::notice::order_id;
 use crate::channel::Call;
 use crate::model::{Failure, Timestamp};
 
-const GOOD_FOR: Duration = Duration::from_secs(86_400);
+const GOOD_FOR: Duration = Duration::from_hours(24);
 /// Most delivery options that are remembered; a shop has a handful.
 const MOST: usize = 200;
 

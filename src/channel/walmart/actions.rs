@@ -27,7 +27,7 @@ const BEFORE: &str = "units_before";
 const CANCELLED_BEFORE: &str = "cancelled_before";
 
 /// How long after a line was marked as shipped its number may be replaced.
-const CORRECTABLE: Duration = Duration::from_secs(4 * 3_600);
+const CORRECTABLE: Duration = Duration::from_hours(4);
 /// After a lost answer about a part of what is left, an order that was read this much later and
 /// does not show the parcel proves that it was not taken.
 const SETTLED: Duration = Duration::from_secs(90);

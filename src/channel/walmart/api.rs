@@ -16,9 +16,9 @@ const SERVICE: &str = "Walmart Marketplace";
 
 /// Bounds of what a 429 can make us wait, whatever its clock says.
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);
-const LONGEST_WAIT: Duration = Duration::from_secs(300);
+const LONGEST_WAIT: Duration = Duration::from_mins(5);
 /// When a 429 does not say until when.
-const UNSAID_WAIT: Duration = Duration::from_secs(60);
+const UNSAID_WAIT: Duration = Duration::from_mins(1);
 
 /// What a call concerns, which decides what its refusal means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

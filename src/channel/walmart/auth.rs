@@ -15,7 +15,7 @@ use crate::model::{Failure, FailureKind, Lane, Secret, Timestamp, Tokens};
 use crate::net::{Method, Response};
 
 /// When the answer does not say.
-const LIFE: Duration = Duration::from_secs(900);
+const LIFE: Duration = Duration::from_mins(15);
 
 /// The merchant's key pair.
 pub(super) struct Credentials {

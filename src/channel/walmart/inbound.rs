@@ -26,14 +26,14 @@ const THIRD_PARTY: &str = "3pl";
 /// The last thirty days again, once a day, in case a change did not show as one.
 const RELIST: &str = "relist";
 
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 /// Single reads reach back as far as lists.
 const ORDER_REACH: Duration = DAY.saturating_mul(180);
 
 /// Windows are not cut: what is too big for one search is halved by the walk itself.
 const CHANGES: Stream = Stream {
     name: ORDERS,
-    overlap: Duration::from_secs(30 * 60),
+    overlap: Duration::from_mins(30),
     first: None,
     every: Duration::ZERO,
     longest: DAY.saturating_mul(36_500),

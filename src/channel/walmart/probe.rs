@@ -18,7 +18,7 @@ use crate::model::{Failure, FailureKind};
 use crate::net::Response;
 
 /// The overlap of polls swallows less than half an hour; Walmart's deadlines do not.
-const SKEW: Duration = Duration::from_secs(60);
+const SKEW: Duration = Duration::from_mins(1);
 
 /// `GET /v3/token/detail`
 #[derive(Default, Deserialize)]
@@ -50,7 +50,7 @@ impl Walmart {
 
     async fn look_at_orders(&self, call: Call<'_>) -> Result<Vec<Finding>, Failure> {
         let now = self.api.clock.now();
-        let part = Part::placed(Node::Seller, now.minus(Duration::from_secs(3_600)), None, now);
+        let part = Part::placed(Node::Seller, now.minus(Duration::from_hours(1)), None, now);
         let answered = self.api.ask(call, &LIST_ORDERS, &format!("/v3/orders{}", part.query(false))).await?;
         let empty = errors::is_empty_list(&answered.response);
         let mut findings = vec![Finding::good("signed in; orders can be read")];

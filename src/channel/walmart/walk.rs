@@ -14,13 +14,13 @@ use super::market::Node;
 use crate::model::Timestamp;
 
 /// How far back orders can be searched; Walmart's own bound is 180 days.
-pub(super) const REACH: Duration = Duration::from_secs(179 * 86_400);
+pub(super) const REACH: Duration = Duration::from_hours(4296);
 /// Largest page.
 const LIMIT: &str = "200";
 /// Most orders that one search may find.
 const MOST: u64 = 10_000;
 /// A cursor that lay longer than this is not used any more.
-const CURSOR_LIFE: Duration = Duration::from_secs(120);
+const CURSOR_LIFE: Duration = Duration::from_mins(2);
 /// How often a part is begun anew within one walk because its cursor was refused.
 const TRIES: u32 = 3;
 /// A list with more pages has no end: the smallest page size that was seen is ten.
@@ -94,7 +94,7 @@ impl Part {
 
     /// Halves by the time of placing, the older one first; `None` when it is a second already.
     fn halves(&self, now: Timestamp) -> Option<[Self; 2]> {
-        let end = self.placed_to.unwrap_or(now.plus(Duration::from_secs(60)));
+        let end = self.placed_to.unwrap_or(now.plus(Duration::from_mins(1)));
         let middle = Timestamp::from_secs(self.placed_from.plus(end.since(self.placed_from) / 2).as_secs());
         if middle <= self.placed_from || middle >= end {
             return None;

@@ -13,7 +13,7 @@ use crate::model::Timestamp;
 pub(super) const CLIENT_ID: &str = "amzn1.application-oa2-client.sandbox";
 pub(super) const CLIENT_SECRET: &str = "amzn1.oa2-cs.v1.sandbox";
 pub(super) const REFRESH_TOKEN: &str = "Atzr|sandbox-refresh-token";
-const LIFETIME: Duration = Duration::from_secs(3_600);
+const LIFETIME: Duration = Duration::from_hours(1);
 /// Most tokens that are remembered.
 const TOKENS_MAX: usize = 10_000;
 

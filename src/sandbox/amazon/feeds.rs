@@ -16,7 +16,7 @@ use super::world::{MARKETS, Phase, World};
 use crate::model::Timestamp;
 
 /// How long an upload or download address lives.
-const ADDRESS_LIFETIME: Duration = Duration::from_secs(300);
+const ADDRESS_LIFETIME: Duration = Duration::from_mins(5);
 const IN_QUEUE: Duration = Duration::from_secs(15);
 const IN_PROGRESS: Duration = Duration::from_secs(45);
 const FEED_TYPE: &str = "POST_ORDER_ACKNOWLEDGEMENT_DATA";

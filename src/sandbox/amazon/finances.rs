@@ -23,9 +23,9 @@ const PARAMETERS: [&str; 7] = [
     "relatedIdentifierValue",
     "nextToken",
 ];
-const LATE: Duration = Duration::from_secs(120);
+const LATE: Duration = Duration::from_mins(2);
 /// A longer window gives nothing.
-const WINDOW_MAX: Duration = Duration::from_secs(180 * 86_400);
+const WINDOW_MAX: Duration = Duration::from_hours(4320);
 const PAGE: usize = 100;
 
 /// Answers `GET /finances/2024-06-19/transactions`.
@@ -155,7 +155,7 @@ fn of_order(order: &Order, view: View) -> Vec<(Timestamp, Value)> {
         } else {
             shown.push((refund.at, of_refund(order, refund, "DEFERRED", view)));
             shown.push((
-                refund.at.plus(Duration::from_secs(60)),
+                refund.at.plus(Duration::from_mins(1)),
                 of_refund(order, refund, "DEFERRED_RELEASED", view),
             ));
         }

@@ -36,8 +36,8 @@ const STATUSES: [&str; 7] = [
     "UNFULFILLABLE",
 ];
 /// The list is complete only so late.
-const LATE: Duration = Duration::from_secs(120);
-const TOKEN_LIFETIME: Duration = Duration::from_secs(86_400);
+const LATE: Duration = Duration::from_mins(2);
+const TOKEN_LIFETIME: Duration = Duration::from_hours(24);
 
 /// What a page token remembers.
 #[derive(Serialize, Deserialize)]

@@ -81,7 +81,7 @@ impl View {
     }
 
     fn fulfillment(self, order: &Order) -> Value {
-        let day = std::time::Duration::from_secs(86_400);
+        let day = std::time::Duration::from_hours(24);
         json!({
             "fulfillmentStatus": order.status(),
             "fulfilledBy": if order.by_amazon { "AMAZON" } else { "MERCHANT" },

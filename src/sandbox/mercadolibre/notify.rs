@@ -15,16 +15,16 @@ use crate::model::Timestamp;
 const RETRIES: [Duration; 7] = [
     Duration::from_secs(10),
     Duration::from_secs(30),
-    Duration::from_secs(60),
-    Duration::from_secs(3 * 60),
-    Duration::from_secs(6 * 60),
-    Duration::from_secs(12 * 60),
-    Duration::from_secs(24 * 60),
+    Duration::from_mins(1),
+    Duration::from_mins(3),
+    Duration::from_mins(6),
+    Duration::from_mins(12),
+    Duration::from_mins(24),
 ];
 const MANNER: Manner =
     Manner { deadline: Duration::from_millis(500), retries: &RETRIES, ends_subscription: false, forge };
 /// How long an untaken notification is kept.
-const KEPT: Duration = Duration::from_secs(2 * 86_400);
+const KEPT: Duration = Duration::from_hours(48);
 /// A topic is switched off after so many untaken notifications in a row.
 const PATIENCE: usize = 20;
 const MOST: usize = 20_000;
@@ -130,7 +130,7 @@ impl Notices {
     /// Switches off the topics that nobody answers; once a minute is often enough.
     fn watch(&mut self, kit: &Kit) {
         let now = kit.now();
-        if self.looked_at.is_some_and(|at| now.since(at) < Duration::from_secs(60)) {
+        if self.looked_at.is_some_and(|at| now.since(at) < Duration::from_mins(1)) {
             return;
         }
         self.looked_at = Some(now);

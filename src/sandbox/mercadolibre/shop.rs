@@ -71,7 +71,7 @@ impl Flavour {
             Some("agreed") => Self { mode: None, ..usual },
             Some("cart") => Self { lines: 2, ..usual },
             Some("slow") => Self { slow: Duration::from_secs(20), ..usual },
-            Some("never_shows") => Self { slow: Duration::from_secs(3_600), ..usual },
+            Some("never_shows") => Self { slow: Duration::from_hours(1), ..usual },
             Some("fraud") => Self { fraud: true, ..usual },
             Some("custom_field") => Self { custom_field: true, ..usual },
             Some("to_balance") => Self { to_balance: true, mode: Some(Mode::DropOff), ..usual },
@@ -171,7 +171,7 @@ pub(super) fn place(
         events.extend(pay(world, ids[0], at)?);
     }
     // What happened long ago was told long ago.
-    let told = at.plus(Duration::from_secs(60)) < now;
+    let told = at.plus(Duration::from_mins(1)) < now;
     Ok((ids[0], if told { Vec::new() } else { events }))
 }
 

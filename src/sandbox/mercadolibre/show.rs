@@ -12,7 +12,7 @@ use crate::model::Timestamp;
 
 /// The marketplace's own offset in most stamps.
 pub(super) fn local(at: Timestamp) -> String {
-    let there = at.minus(Duration::from_secs(4 * 3_600));
+    let there = at.minus(Duration::from_hours(4));
     there.to_jiff().strftime("%Y-%m-%dT%H:%M:%S%.3f-04:00").to_string()
 }
 

@@ -14,7 +14,7 @@ use super::{CLIENT_ID, CLIENT_SECRET, USER_ID};
 use crate::model::Timestamp;
 use crate::random::Random;
 
-const LIFE: Duration = Duration::from_secs(21_600);
+const LIFE: Duration = Duration::from_hours(6);
 /// The one that goes into the config file.
 pub(super) const FIRST_REFRESH: &str = "TG-sandbox-first-refresh-token-468424240";
 

@@ -10,7 +10,7 @@ use super::super::names::Shopper;
 use crate::model::{Currency, Timestamp};
 
 /// Until when a sale can be given up.
-pub(super) const EXPIRY: Duration = Duration::from_secs(21 * 86_400);
+pub(super) const EXPIRY: Duration = Duration::from_hours(504);
 
 /// Where a sale stands in the world, whatever the interface says of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

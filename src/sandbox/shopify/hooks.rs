@@ -16,13 +16,13 @@ use crate::model::Timestamp;
 /// Eight tries within about four hours.
 const RETRIES: [Duration; 8] = [
     Duration::from_secs(10),
-    Duration::from_secs(60),
-    Duration::from_secs(5 * 60),
-    Duration::from_secs(10 * 60),
-    Duration::from_secs(30 * 60),
-    Duration::from_secs(50 * 60),
-    Duration::from_secs(60 * 60),
-    Duration::from_secs(84 * 60),
+    Duration::from_mins(1),
+    Duration::from_mins(5),
+    Duration::from_mins(10),
+    Duration::from_mins(30),
+    Duration::from_mins(50),
+    Duration::from_hours(1),
+    Duration::from_mins(84),
 ];
 
 const MANNER: Manner =

@@ -18,7 +18,7 @@ use super::{Options, SHOP};
 use crate::model::Timestamp;
 
 /// How far back an app without `read_all_orders` sees.
-const WINDOW: Duration = Duration::from_secs(60 * 86_400);
+const WINDOW: Duration = Duration::from_hours(1440);
 /// Most ids of one `nodes` call.
 const IDS_MAX: usize = 250;
 

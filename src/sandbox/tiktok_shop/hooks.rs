@@ -14,12 +14,8 @@ use super::world::Event;
 use super::{SHOP_ID, bad, good};
 use crate::model::Timestamp;
 
-const RETRIES: [Duration; 4] = [
-    Duration::from_secs(2 * 60),
-    Duration::from_secs(30 * 60),
-    Duration::from_secs(3 * 3_600),
-    Duration::from_secs(12 * 3_600),
-];
+const RETRIES: [Duration; 4] =
+    [Duration::from_mins(2), Duration::from_mins(30), Duration::from_hours(3), Duration::from_hours(12)];
 const MANNER: Manner =
     Manner { deadline: Duration::from_secs(3), retries: &RETRIES, ends_subscription: false, forge };
 const ADDRESS_MAX: usize = 255;
@@ -112,11 +108,11 @@ impl Hooks {
             }
             "authorization_expires" => {
                 // A text, unlike every other time.
-                let ends = now.plus(Duration::from_secs(30 * 86_400)).as_secs().to_string();
+                let ends = now.plus(Duration::from_hours(720)).as_secs().to_string();
                 self.post(kit, 7, None, &json!({"message": "m", "expiration_time": ends}), SHOP_ID);
             }
             "product" => {
-                self.post(kit, 5, None, &json!({"product_id": 1_729_582_718_312_380_123_u64}), SHOP_ID)
+                self.post(kit, 5, None, &json!({"product_id": 1_729_582_718_312_380_123_u64}), SHOP_ID);
             }
             "foreign_shop" => self.post(kit, 1, order, &order_data(), "7495000000000000001"),
             "broken" => self.deliver(kit, "ORDER_STATUS_CHANGE", order, b"{\"type\":1,\"data\":{".to_vec()),

@@ -119,7 +119,7 @@ pub(super) fn place(world: &mut World, wish: &Wish, kit: &Kit) -> Result<(String
         events.extend(drop_unit(world, &id, at));
     }
     // What happened long ago was told long ago.
-    let told = at.plus(Duration::from_secs(60)) < now;
+    let told = at.plus(Duration::from_mins(1)) < now;
     Ok((id, if told { Vec::new() } else { events }))
 }
 

@@ -54,7 +54,7 @@ pub(super) fn order(order: &Order, now: Timestamp) -> Value {
         "is_sample_order": order.is_sample,
         "is_replacement_order": false,
         "has_updated_recipient_address": order.address_changed,
-        "tts_sla_time": order.placed_at.plus(Duration::from_secs(3 * 86_400)).as_secs(),
+        "tts_sla_time": order.placed_at.plus(Duration::from_hours(72)).as_secs(),
         "split_or_combine_tag": if packages.len() > 1 { "SPLIT" } else { "" },
         "packages": packages,
         "buyer_email": format!("{}@chat.seller.tiktok.com\n", order.id),
@@ -132,7 +132,7 @@ fn unit(order: &Order, unit: &Unit) -> Value {
 
 /// Whom the seller may see, by market, state and sender.
 fn is_hidden(order: &Order, now: Timestamp) -> bool {
-    let long_over = |at: Timestamp| now.since(at) > Duration::from_secs(30 * 86_400);
+    let long_over = |at: Timestamp| now.since(at) > Duration::from_hours(720);
     match (order.market.region, order.sender) {
         (_, Sender::Warehouse | Sender::TikTokLabel) => true,
         ("US", Sender::Seller) => {

@@ -10,9 +10,9 @@ use super::super::message::{Request, Response};
 use super::{APP_KEY, APP_SECRET, bad, good};
 use crate::model::Timestamp;
 
-const LIFE: Duration = Duration::from_secs(7 * 86_400);
-const REFRESH_LIFE: Duration = Duration::from_secs(365 * 86_400);
-const CODE_LIFE: Duration = Duration::from_secs(30 * 60);
+const LIFE: Duration = Duration::from_hours(168);
+const REFRESH_LIFE: Duration = Duration::from_hours(8760);
+const CODE_LIFE: Duration = Duration::from_mins(30);
 /// The one that goes into the config file.
 pub(super) const FIRST_REFRESH: &str = "ROW_sandbox-first-refresh-token";
 /// Where the browser goes after the consent is fixed in the console, not in the request.

@@ -13,17 +13,17 @@ use super::market::Market;
 use crate::model::Timestamp;
 
 /// Until the carrier takes a declared parcel along.
-const COLLECTION: Duration = Duration::from_secs(300);
+const COLLECTION: Duration = Duration::from_mins(5);
 /// Until the money of a cancellation is back.
 const REFUND: Duration = Duration::from_secs(30);
 /// Until a buyer's request is granted by itself.
-const GRANT: Duration = Duration::from_secs(48 * 3_600);
+const GRANT: Duration = Duration::from_hours(48);
 
 /// Who sends an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sender {
     Seller,
-    /// The seller packs, with TikTok's label.
+    /// The seller packs, with `TikTok`'s label.
     TikTokLabel,
     Warehouse,
 }
@@ -155,7 +155,7 @@ impl Order {
         self.live().all(|unit| states.contains(&unit.state))
     }
 
-    /// TikTok Shop's word.
+    /// `TikTok` Shop's word.
     pub(super) fn status(&self) -> &'static str {
         use UnitState::{Arrived, Declared, Moving};
         if self.cancelled.is_some() {
@@ -272,7 +272,7 @@ impl World {
 
     /// Held for an hour from the payment.
     pub(super) fn hold(&mut self, id: &str, kit: &Kit) {
-        let hour = kit.hastened(Duration::from_secs(3_600));
+        let hour = kit.hastened(Duration::from_hours(1));
         self.due.insert((kit.now().plus(hour), Due::Release(id.to_owned())));
     }
 

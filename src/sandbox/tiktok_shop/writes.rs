@@ -11,7 +11,7 @@ use super::{bad, good};
 use crate::model::Timestamp;
 
 /// Until when a number may be replaced.
-const CHANGES: Duration = Duration::from_secs(72 * 3_600);
+const CHANGES: Duration = Duration::from_hours(72);
 
 type Outcome = (Response, Vec<Event>);
 

@@ -14,7 +14,7 @@ use crate::model::Timestamp;
 
 pub(super) const CLIENT_ID: &str = "sandbox-client-id";
 pub(super) const CLIENT_SECRET: &str = "sandbox-client-secret";
-const LIFE: Duration = Duration::from_secs(900);
+const LIFE: Duration = Duration::from_mins(15);
 /// Most tokens and correlation ids that are remembered.
 const KEPT: usize = 50_000;
 

@@ -12,7 +12,7 @@ use super::world::{Batch, Line, Order, Stage, Warehouse};
 use crate::model::{Timestamp, decimal};
 use crate::random::Random;
 
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 const METHODS: [&str; 4] = ["Value", "Standard", "Express", "OneDay"];
 
 /// The sorts of orders that a wish can name.

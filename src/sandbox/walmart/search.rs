@@ -15,9 +15,9 @@ use super::world::{Order, REACH, Warehouse};
 use crate::model::Timestamp;
 
 /// Taken when a query names no `createdStartDate`, also for a search by modification.
-const USUAL_REACH: Duration = Duration::from_secs(7 * 86_400);
+const USUAL_REACH: Duration = Duration::from_hours(168);
 /// How long a cursor is good. Not documented: long enough for one walk, too short for parking.
-const CURSOR_LIFE: Duration = Duration::from_secs(180);
+const CURSOR_LIFE: Duration = Duration::from_mins(3);
 /// Most cursors that are remembered.
 const CURSORS_MAX: usize = 10_000;
 const PAGE_MAX: usize = 200;

@@ -13,9 +13,9 @@ use super::writes::{Outcome, json_body, lines, refuse_foreign, statuses, text, u
 use crate::model::Timestamp;
 
 /// How long after shipping a number may be replaced.
-const CORRECTABLE: Duration = Duration::from_secs(4 * 3_600);
+const CORRECTABLE: Duration = Duration::from_hours(4);
 /// How far ahead of Walmart's clock a shipment may be dated.
-const AHEAD: Duration = Duration::from_secs(300);
+const AHEAD: Duration = Duration::from_mins(5);
 const SELLER_ORDER_MAX: usize = 30;
 
 /// Fields that the call takes; anything else is a slip.

@@ -6,9 +6,9 @@ use super::super::names::Shopper;
 use crate::model::Timestamp;
 
 /// How far back the interface shows orders.
-pub(super) const REACH: Duration = Duration::from_secs(180 * 86_400);
+pub(super) const REACH: Duration = Duration::from_hours(4320);
 /// How long after the estimated ship date a line without tracking lives.
-pub(super) const GRACE: Duration = Duration::from_secs(4 * 86_400);
+pub(super) const GRACE: Duration = Duration::from_hours(96);
 
 /// Who packs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

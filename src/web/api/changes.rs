@@ -14,7 +14,7 @@ use crate::web::reply;
 use crate::web::state::Api;
 
 /// Longest that a long-poll waits.
-const WAIT_MAX: Duration = Duration::from_secs(60);
+const WAIT_MAX: Duration = Duration::from_mins(1);
 
 #[derive(Serialize)]
 struct ChangesJson {

@@ -22,7 +22,7 @@ use crate::web::state::Api;
 
 const DAY: i64 = 86_400;
 /// Longest time that a test may take, should a marketplace hang.
-const TEST_PATIENCE: Duration = Duration::from_secs(60);
+const TEST_PATIENCE: Duration = Duration::from_mins(1);
 
 #[derive(Serialize)]
 struct ChannelJson<'a> {

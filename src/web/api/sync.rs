@@ -15,7 +15,7 @@ use crate::web::reply;
 use crate::web::state::Api;
 
 /// What a bulk sync covers without a `since`.
-const DEFAULT_REACH: Duration = Duration::from_secs(7 * 86_400);
+const DEFAULT_REACH: Duration = Duration::from_hours(168);
 
 #[derive(Serialize)]
 struct Started {
