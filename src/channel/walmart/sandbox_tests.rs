@@ -168,7 +168,10 @@ async fn a_busy_month_is_seen_as_it_is() {
         visit(pair.stand(), &random);
         stir(pair.stand(), &random);
     }
-    let (seen, watermark) = pair.walk("orders", false).await;
+    let (mut seen, watermark) = pair.walk("orders", false).await;
+    for stream in ["wfs", "3pl"] {
+        seen.extend(pair.walk(stream, false).await.0);
+    }
     let truths = pair.stand().truths(None, 1_000);
     assert_eq!(seen.len(), truths.len());
     for truth in &truths {

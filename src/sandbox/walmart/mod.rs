@@ -204,6 +204,10 @@ impl Stand for Walmart {
         )
     }
 
+    fn flavours(&self) -> &'static [&'static str] {
+        &invent::FLAVOURS
+    }
+
     fn place(&self, wish: &Wish) -> Result<String, Refused> {
         let mut state = self.state();
         let mut order = invent::order(wish, &self.kit)?;
