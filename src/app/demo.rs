@@ -55,7 +55,7 @@ pub async fn demo(options: DemoOptions, metrics: Metrics, out: &mut dyn Write) -
         }
     }
     let daemon = start(&folder.path, &stands, metrics).await?;
-    announce(&daemon, &folder.path, &options.stop_after, out).map_err(DemoError::Output)?;
+    announce(&daemon, &folder.path, options.stop_after, out).map_err(DemoError::Output)?;
     let shoppers = stands.iter().map(|running| running.stand().clone()).collect();
     let shoppers = Shoppers::come(shoppers, random, options.orders_per_minute);
     sandbox::wait(options.stop_after).await;
@@ -113,7 +113,7 @@ fn is_free(port: u16) -> bool {
 fn announce(
     daemon: &Daemon,
     folder: &Path,
-    stop_after: &Option<Duration>,
+    stop_after: Option<Duration>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let admin = daemon.addresses().admin;

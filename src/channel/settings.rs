@@ -23,8 +23,11 @@ pub struct Kind {
     /// The marketplace's hard ceiling for keeping personal data.
     pub retention: Option<Retention>,
     /// Builds a connection. Faults name keys; all of them at once.
-    pub build: fn(&Settings, &Env) -> Result<Arc<dyn Channel>, Vec<KeyFault>>,
+    pub build: Build,
 }
+
+/// A connector for these settings, or what is wrong with them.
+pub type Build = fn(&Settings, &Env) -> Result<Arc<dyn Channel>, Vec<KeyFault>>;
 
 /// How orders come in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

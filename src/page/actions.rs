@@ -115,10 +115,7 @@ pub fn noun(kind: &str, w: &'static Words) -> &'static str {
 
 /// Where a failed action is corrected.
 pub fn form_of(action: &Action) -> Option<String> {
-    let path = match action.request.kind() {
-        path @ ("ship" | "tracking" | "cancel") => path,
-        _ => return None,
-    };
+    let path @ ("ship" | "tracking" | "cancel") = action.request.kind() else { return None };
     Some(format!("{}/{path}?again={}", order_href(&action.order), action.id))
 }
 

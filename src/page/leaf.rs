@@ -47,7 +47,7 @@ fn text_page(status: u16, text: &str) -> Leaf {
 
 /// 303: look there now.
 pub fn see_other(location: impl Into<String>) -> Leaf {
-    Leaf { status: 303, headers: vec![("location", location.into())], body: Default::default() }
+    Leaf { status: 303, headers: vec![("location", location.into())], body: Vec::new().into() }
 }
 
 pub trait Dressed {

@@ -32,6 +32,7 @@ pub(super) fn refuse(state: &mut State, request: &Request, door: &Door, kit: &Ki
         .or_else(|| parameters(request, door, kit))
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "ends a check that answers None when all is well")]
 fn wrong(request: &Request, kit: &Kit, rule: &str, message: &str) -> Option<Response> {
     kit.breach(request, rule, message);
     Some(bad(kit, 400, 36_009_004, message))
