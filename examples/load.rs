@@ -276,7 +276,7 @@ async fn at_size(orders: u64) {
     println!(
         "filled {orders} orders in {:.0} s, file {:.0} MiB",
         begun.elapsed().as_secs_f64(),
-        std::fs::metadata(data.join("store.redb")).unwrap().len() as f64 / 1048576.0
+        std::fs::metadata(data.join("store.redb")).unwrap().len() as f64 / 1_048_576.0
     );
     let daemon = Daemon::start(folder);
     println!("start with {orders} orders, clean: {} ms", daemon.ready_after.as_millis());

@@ -2,6 +2,12 @@
 //! timeline exactly once, every order ends as the marketplace has it, and the store is sound.
 //!
 //! `FENICIA_CRASH_CYCLES` sets how often (default 50 in CI, 8 elsewhere), `FENICIA_SEED` repeats a run.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test says what it expects"
+)]
 
 mod support;
 

@@ -1,5 +1,11 @@
 //! The layers of ARCHITECTURE.md, enforced by reading the source: who may import whom, where a
 //! library may appear, and where a marketplace may be named.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test says what it expects"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

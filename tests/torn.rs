@@ -2,6 +2,12 @@
 //! choice of sectors. Every image must open, hold every acknowledged operation, and be sound.
 //!
 //! `FENICIA_TORN_IMAGES` sets how many images are tried (default 10,000 in CI, 1,000 elsewhere).
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test says what it expects"
+)]
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -30,6 +30,7 @@ static KIND: Kind = Kind {
     build,
 };
 
+#[allow(clippy::unnecessary_wraps, reason = "a kind's builder may fail")]
 fn build(_: &Settings, _: &Env) -> Result<Arc<dyn Channel>, Vec<KeyFault>> {
     Ok(Arc::new(Fake::default()))
 }
@@ -49,7 +50,7 @@ struct Fake {
 
 const STREAMS: [Stream; 1] = [Stream {
     name: "orders",
-    overlap: Duration::from_secs(60),
+    overlap: Duration::from_mins(1),
     first: None,
     every: Duration::ZERO,
     longest: Duration::from_hours(24 * 365),
@@ -300,7 +301,7 @@ async fn too_many_deaths_are_not_hidden() {
         last = Some(cell.get_id());
         cell.kill();
     }
-    let escalated = tokio::time::timeout(Duration::from_secs(60), shop.handle.escalated()).await;
+    let escalated = tokio::time::timeout(Duration::from_mins(1), shop.handle.escalated()).await;
     assert!(escalated.is_ok(), "the daemon ends so that it is started afresh");
 }
 

@@ -108,7 +108,9 @@ mod tests {
     #[test]
     fn an_address_names_its_content() {
         let addresses = Assets::new().addresses();
-        assert!(addresses.style.starts_with("/assets/style-") && addresses.style.ends_with(".css"));
+        assert!(
+            addresses.style.starts_with("/assets/style-") && addresses.style.strip_suffix(".css").is_some()
+        );
         assert_ne!(addresses.style, addresses.script);
     }
 }

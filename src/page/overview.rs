@@ -249,7 +249,10 @@ async fn feed(reader: &Reader<'_>) -> Result<Vec<Line>, Problem> {
     let newest = *reader.api.store.watch_changes().borrow();
     let changes = reader
         .read(move |store| {
-            let page = store.changes(newest.saturating_sub(CHANGES), 2 * usize::try_from(CHANGES).unwrap_or(usize::MAX / 2))?;
+            let page = store.changes(
+                newest.saturating_sub(CHANGES),
+                2 * usize::try_from(CHANGES).unwrap_or(usize::MAX / 2),
+            )?;
             let mut found = Vec::new();
             for change in page.items.into_iter().rev().take(usize::try_from(CHANGES).unwrap_or(usize::MAX)) {
                 if let Some((order, _)) = store.order(&change.order_id)? {

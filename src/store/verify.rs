@@ -107,9 +107,11 @@ const INVARIANTS: [(&str, Invariant); 11] = [
 ];
 
 fn check(rows: &Snapshot) -> VerifyReport {
-    let mut report = VerifyReport::default();
-    report.orders = rows.count(Tab::Orders, &Span::all()).unwrap_or(0);
-    report.events = rows.count(Tab::Timeline, &Span::all()).unwrap_or(0);
+    let mut report = VerifyReport {
+        orders: rows.count(Tab::Orders, &Span::all()).unwrap_or(0),
+        events: rows.count(Tab::Timeline, &Span::all()).unwrap_or(0),
+        ..VerifyReport::default()
+    };
     for (name, invariant) in INVARIANTS {
         let mut findings = Findings { name, listed: Vec::new(), more: 0 };
         if let Err(e) = invariant(rows, &mut findings) {
@@ -154,11 +156,13 @@ fn at(tab: Tab, key: &[u8]) -> String {
     format!("table {}, key {}", tab.name(), keys::shown(key))
 }
 
+type EachRecord<'a, T> = dyn FnMut(&[u8], T) -> Result<(), StoreError> + 'a;
+
 /// Calls `each` with every record that can be read; the others are `v0`'s.
 fn records<T: DeserializeOwned>(
     rows: &Snapshot,
     tab: Tab,
-    each: &mut dyn FnMut(&[u8], T) -> Result<(), StoreError>,
+    each: &mut EachRecord<'_, T>,
 ) -> Result<(), StoreError> {
     rows.walk(tab, &Span::all(), &mut |key, bytes| {
         if let Ok(record) = codec::decode(tab, key, bytes) {

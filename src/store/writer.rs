@@ -160,7 +160,9 @@ impl Engine {
             Ok(Ok(answers)) => answers.into_iter().for_each(|answer| answer(true)),
             Ok(Err((answers, why))) => {
                 self.fail(&why);
-                answers.into_iter().for_each(|answer| answer(false));
+                for answer in answers {
+                    answer(false);
+                }
             }
             Err(_) => self.fail("an operation panicked"),
         }

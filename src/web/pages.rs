@@ -99,7 +99,7 @@ impl From<Leaf> for Reply {
             if let Ok(value) = HeaderValue::from_str(&value) {
                 reply.headers_mut().append(HeaderName::from_static(name), value);
             } else {
-                tracing::error!(name, "a header of the page is not text")
+                tracing::error!(name, "a header of the page is not text");
             }
         }
         reply

@@ -293,7 +293,7 @@ async fn no_secret_reaches_a_failure() {
     let told = refused.channel().authorise(None).await.expect_err("refused");
     assert_eq!(told.kind, FailureKind::Permission);
     for text in [failure.to_string(), told.to_string()] {
-        assert!(!text.contains("first-refresh") && !text.contains("?"), "{text}");
+        assert!(!text.contains("first-refresh") && !text.contains('?'), "{text}");
     }
 }
 
