@@ -63,7 +63,7 @@ pub struct Version {
     /// When the request that read it was begun, or its delivery received.
     pub read_at: Timestamp,
     /// When it was last read by itself, rather than heard of or listed.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fetched_at: Option<Timestamp>,
 }
 

@@ -213,11 +213,7 @@ pub fn sample(channel: &str, n: u64, placed_at: Timestamp) -> (Order, Person) {
         tags: Vec::new(),
         fulfilled_by: FulfilledBy::Seller,
         facts: [("fulfillment_order".to_owned(), format!("gid-{n}"))].into(),
-        version: Version {
-            changed_at: Some(placed_at),
-            read_at: placed_at,
-            fetched_at: Some(placed_at.plus(Duration::from_mins(1))),
-        },
+        version: Version { changed_at: Some(placed_at), read_at: placed_at, fetched_at: None },
         created_at: placed_at,
         stored_at: placed_at,
         told: Vec::new(),

@@ -207,11 +207,29 @@ async fn an_incomplete_reading_is_stored_and_completed_behind_the_urgent() {
     assert_eq!(effects.queued, 1, "a newer stamp may hide something");
 }
 
+/// Two changes within a second carry one stamp, and only the first may have been heard of.
+#[tokio::test]
+async fn a_stamp_is_known_once_the_order_was_fetched_after_its_second() {
+    let mut bench = Bench::configured().await;
+    let stamp = bench.now;
+    bench.poll(vec![tiding(seen("1", Source::Listing, stamp, OrderStatus::Accepted))]).await;
+    let equal = || Tiding::Hint { order: order_id("1"), changed_at: Some(stamp) };
+    assert_eq!(bench.poll(vec![equal()]).await.queued, 1);
+    bench.later(2);
+    let claim = bench.claim_one().await;
+    let fetched =
+        Observation { read_at: bench.now, ..seen("1", Source::Fetch, stamp, OrderStatus::Accepted) };
+    bench.finish(claim, found(fetched)).await;
+    let effects = bench.poll(vec![equal()]).await;
+    assert_eq!((effects.queued, effects.unchanged), (0, 1));
+}
+
 #[tokio::test]
 async fn a_known_change_is_not_fetched_again() {
     let bench = Bench::configured().await;
     bench.poll(vec![tiding(seen("1", Source::Listing, bench.now, OrderStatus::Accepted))]).await;
-    let known = Tiding::Hint { order: order_id("1"), changed_at: Some(bench.now) };
+    let known =
+        Tiding::Hint { order: order_id("1"), changed_at: Some(bench.now.minus(Duration::from_secs(1))) };
     let effects = bench.poll(vec![known]).await;
     assert_eq!((effects.queued, effects.unchanged), (0, 1));
     let effects = bench.poll(vec![hint("1")]).await;
