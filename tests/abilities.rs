@@ -46,25 +46,21 @@ shop_cipher = "cipher"
 refresh_token = "token"
 "#;
 
-fn env() -> Env {
-    let options = HttpOptions {
-        body_max_bytes: 1,
-        connect_timeout: Duration::from_secs(1),
-        user_agent: "test".to_owned(),
-    };
-    Env {
-        clock: Clock::starting_at(Timestamp::from_secs(1_764_000_000)),
-        random: Random::seeded(1),
-        http: Http::new(options).expect("a client"),
-    }
-}
-
 #[tokio::test]
 async fn every_channel_can_ship_track_and_cancel_an_ordinary_order() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("config.toml");
     std::fs::write(&path, CONFIG).expect("written");
-    let env = env();
+    let options = HttpOptions {
+        body_max_bytes: 1,
+        connect_timeout: Duration::from_secs(1),
+        user_agent: "test".to_owned(),
+    };
+    let env = Env {
+        clock: Clock::starting_at(Timestamp::from_secs(1_764_000_000)),
+        random: Random::seeded(1),
+        http: Http::new(options).expect("a client"),
+    };
     let read = config::load_connected(&path, KINDS, &env);
     let (config, connections) = read.unwrap_or_else(|faults| panic!("{faults}"));
     assert_eq!(connections.len(), KINDS.len(), "a channel of each kind");

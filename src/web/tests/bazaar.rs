@@ -132,7 +132,7 @@ const STREAMS: [Stream; 1] = [Stream {
     overlap: std::time::Duration::ZERO,
     first: Some(std::time::Duration::ZERO),
     every: std::time::Duration::ZERO,
-    longest: std::time::Duration::from_hours(24 * 365),
+    longest: std::time::Duration::from_secs(31_536_000),
     durable_token: true,
     optional: false,
 }];
