@@ -18,7 +18,10 @@ impl Store {
     pub fn changes(&self, after: u64, limit: usize) -> Result<ChangesPage, StoreError> {
         let rows = self.snapshot()?;
         let first = rows.first(Tab::Changes, &Span::all())?;
-        let newest = *self.shared.changes.borrow();
+        let told = *self.shared.changes.borrow();
+        // The feed is told of a commit a moment after a snapshot can see it.
+        let seen = rows.has(Tab::Changes, &keys::Key::new().u64(after).done())?;
+        let newest = if seen { told.max(after) } else { told };
         let oldest = first.and_then(|(key, _)| keys::Cut(&key).u64()).unwrap_or(newest + 1);
         let mut items = Vec::new();
         let span = Span::all().after(keys::Key::new().u64(after).done());
@@ -29,7 +32,7 @@ impl Store {
             items.push(codec::decode(Tab::Changes, key, bytes)?);
             GO_ON
         })?;
-        Ok(ChangesPage { items, oldest })
+        Ok(ChangesPage { items, oldest, newest })
     }
 }
 

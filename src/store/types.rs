@@ -414,6 +414,8 @@ pub struct ChangesPage {
     pub items: Vec<Change>,
     /// Oldest number that is still kept; asking from before it is a gap.
     pub oldest: u64,
+    /// Newest number that was ever given: asking from after it is a mistake.
+    pub newest: u64,
 }
 
 /// Parked work.

@@ -34,16 +34,15 @@ pub async fn list(api: &Arc<Api>, call: &Call) -> Answer {
     let (limit, wait) = (query.limit()?, query.wait("wait", WAIT_MAX)?);
     // Subscribed before reading, so that a change in between wakes us.
     let mut newest = api.store.watch_changes();
-    let known = *newest.borrow_and_update();
-    let mut page = read(api, after, limit, known).await?;
+    newest.mark_unchanged();
+    let mut page = read(api, after, limit).await?;
     if page.items.is_empty() && !wait.is_zero() {
         let _seat = api.waiting.try_acquire().map_err(|_| {
             let detail = "Too many requests are waiting for changes. Ask without wait, or a little later.";
             Problem::new(Code::RateLimited, detail).retry_after(1)
         })?;
         if comes(api, &mut newest, wait).await {
-            let known = *newest.borrow();
-            page = read(api, after, limit, known).await?;
+            page = read(api, after, limit).await?;
         }
     }
     let last = page.items.last().map(|change| change.seq.to_string());
@@ -60,9 +59,9 @@ async fn comes(api: &Api, newest: &mut watch::Receiver<u64>, wait: Duration) -> 
     }
 }
 
-async fn read(api: &Api, after: u64, limit: usize, newest: u64) -> Result<ChangesPage, Problem> {
+async fn read(api: &Api, after: u64, limit: usize) -> Result<ChangesPage, Problem> {
     let page = api.read(move |store| store.changes(after, limit)).await?;
-    match gap(after, page.oldest, newest) {
+    match gap(after, page.oldest, page.newest) {
         Some(why) => Err(Problem { field: Some("after".to_owned()), ..Problem::new(Code::Gone, why) }),
         None => Ok(page),
     }
