@@ -6,6 +6,7 @@
 //! `settle_action`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
@@ -14,7 +15,7 @@ use super::batcher::Batcher;
 use super::connection::{Connection, with_tokens};
 use super::session::internal;
 use crate::channel::{Fetched, Performed, Refused, Verdict};
-use crate::model::{Action, ActionState, Failure, Lane, Memo, Order, Tiding};
+use crate::model::{Action, ActionRequest, ActionState, Failure, FailureKind, Lane, Memo, Order, Tiding};
 use crate::store::ActionResult;
 use crate::sync::action::{AfterFailure, after_failure, next_look};
 
@@ -31,6 +32,8 @@ pub struct Settings {
 
 /// Memo key of an action that the marketplace has taken and is working on.
 const SUBMITTED: &str = "fenicia.submitted";
+/// How soon after a reconnection what is owed is done.
+const OWED_AGAIN: Duration = Duration::from_secs(30);
 /// Memo key: vain looks for the effect so far.
 const LOOKS: &str = "fenicia.looks";
 
@@ -192,6 +195,14 @@ fn after(shared: &Shared, action: &Action, failure: Failure) -> ActionResult {
         AfterFailure::GiveUp if action.state == ActionState::Running => ActionResult::Unknown { failure },
         AfterFailure::SendAgain(at) => ActionResult::Later { failure, at },
         AfterFailure::LookFirst(look_at) => ActionResult::Doubtful { failure, memo, look_at },
+        // Nobody waits for what the daemon owes by itself: it is done once access is back.
+        AfterFailure::GiveUp
+            if failure.kind == FailureKind::Permission
+                && !failure.local
+                && action.request == ActionRequest::Acknowledge =>
+        {
+            ActionResult::Later { failure, at: now.plus(OWED_AGAIN) }
+        }
         AfterFailure::GiveUp => ActionResult::Failed { failure },
     }
 }

@@ -116,7 +116,7 @@ async fn page(state: &mut State, stream: &Stream) -> Result<Progress, Failure> {
     let stored = shared.store.store_bulk_page(&connection.id, connection.kind.name, *sync, page, now).await;
     let effects = stored.map_err(|e| internal(&e))?;
     shared.observe(&connection.id, &effects.changed, &effects.anomalies).await;
-    shared.note_success(&connection.id).await;
+    shared.note_success(&connection.id, now).await;
     connection.wake();
     Ok(if more { Progress::More } else { Progress::Listed })
 }

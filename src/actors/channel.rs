@@ -19,7 +19,9 @@ use super::connection::Connection;
 use super::order::{self, OrderSync};
 use super::poll::{self, Poll};
 use super::upkeep::{self, Duties, Upkeep};
-use crate::model::{ActionId, Anomaly, ChannelOrderId, Failure, FailureKind, Lane, Tiding, Timestamp};
+use crate::model::{
+    ActionId, ActionRequest, Anomaly, ChannelOrderId, Failure, FailureKind, Lane, Tiding, Timestamp,
+};
 use crate::store::{Claim, InboxItem, StoreError, SyncOutcome};
 use crate::sync::{Retry, retry};
 
@@ -30,6 +32,8 @@ pub enum Message {
     Poll,
     /// From a delivery or an operator: poll although it is not due.
     PollNow,
+    /// From an operator or a consent: access is back. Everything is looked at afresh.
+    Reconnected,
     /// From the poll child.
     PollEnded(Result<(), Failure>),
     /// From the scheduler, every minute.
@@ -69,6 +73,8 @@ enum Child {
 
 pub struct ChannelActor;
 
+/// Actions that are looked through for those that a person waits for.
+const OWED: usize = 1_000;
 /// Deliveries that are read per turn, so that other messages get in between.
 const INBOX_TURN: usize = 128;
 const SUBSCRIPTIONS_EVERY: Duration = Duration::from_hours(24);
@@ -115,6 +121,7 @@ impl Actor for ChannelActor {
         let done = match message {
             Message::Wake => wake(&myself, state).await,
             Message::Poll | Message::PollNow => start_poll(&myself, state).await,
+            Message::Reconnected => reconnected(&myself, state).await,
             Message::PollEnded(result) => poll_ended(state, result).await,
             Message::Upkeep => upkeep(&myself, state).await,
             Message::SubscriptionsLooked => {
@@ -253,7 +260,12 @@ async fn claim_actions(myself: &ActorRef<Message>, state: &mut State) -> Result<
         .collect();
     let free = state.connection.max_in_flight.saturating_sub(in_flight.len());
     let now = state.shared.clock.now();
-    for action in state.shared.store.due_actions(&state.connection.id, free, &in_flight, now)? {
+    let cut_off = state.shared.is_cut_off(&state.connection.id);
+    let most = if cut_off { free.max(OWED) } else { free };
+    let mut due = state.shared.store.due_actions(&state.connection.id, most, &in_flight, now)?;
+    // What the daemon owes by itself waits until a person has reconnected the channel.
+    due.retain(|action| !(cut_off && action.request == ActionRequest::Acknowledge));
+    for action in due.into_iter().take(free) {
         let id = action.id;
         let settings = action::Settings {
             shared: Arc::clone(&state.shared),
@@ -350,6 +362,13 @@ async fn poll_ended(state: &mut State, result: Result<(), Failure>) -> Result<()
     };
     state.connection.set_next_poll(next);
     Ok(())
+}
+
+/// Who withdrew our access may have dropped our subscriptions with it.
+async fn reconnected(myself: &ActorRef<Message>, state: &mut State) -> Result<(), StoreError> {
+    state.subscriptions_at = None;
+    upkeep(myself, state).await?;
+    start_poll(myself, state).await
 }
 
 async fn upkeep(myself: &ActorRef<Message>, state: &mut State) -> Result<(), StoreError> {

@@ -101,13 +101,13 @@ impl Connection {
 macro_rules! with_tokens {
     ($connection:expr, $lane:expr, |$call:ident| $answer:expr) => {{
         let connection: &$crate::actors::connection::Connection = $connection;
-        match connection.session.current().await {
+        match connection.session.current($lane).await {
             Err(failure) => Err(failure),
             Ok(tokens) => {
                 let $call = $crate::channel::Call { tokens: &tokens, lane: $lane };
                 match $answer.await {
                     Err(failure) if failure.stale_token => {
-                        match connection.session.renew(tokens.generation).await {
+                        match connection.session.renew(tokens.generation, $lane).await {
                             Err(failure) => Err(failure),
                             Ok(tokens) => {
                                 let $call = $crate::channel::Call { tokens: &tokens, lane: $lane };

@@ -115,10 +115,11 @@ impl Handle {
 
     async fn reconnected(&self, connection: &Connection) {
         let cut_off = self.shared.is_cut_off(&connection.id);
-        self.shared.change(&connection.id, ConnectionChange::Succeeded { sync: false }).await;
+        let succeeded = ConnectionChange::Succeeded { sync: false, begun: self.shared.clock.now() };
+        self.shared.change(&connection.id, succeeded).await;
         if cut_off {
             self.shared.change(&connection.id, ConnectionChange::Reconnected).await;
-            connection.tell(channel::Message::PollNow);
+            connection.tell(channel::Message::Reconnected);
         }
         connection.wake();
     }

@@ -63,9 +63,10 @@ impl Actor for Poll {
 }
 
 async fn run(shared: &Shared, connection: &Connection) -> Result<(), Failure> {
+    let begun = shared.clock.now();
     for (index, stream) in connection.channel.streams().iter().enumerate() {
         match walk(shared, connection, stream).await {
-            Ok(()) if index == 0 => shared.note_poll(&connection.id).await,
+            Ok(()) if index == 0 => shared.note_poll(&connection.id, begun).await,
             Ok(()) => {}
             Err(failure) if stream.optional && !failure.kind.is_temporary() => {
                 tracing::warn!(channel = %connection.id, stream = stream.name, kind = %failure.kind,

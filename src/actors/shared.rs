@@ -109,21 +109,21 @@ impl Shared {
         self.cut_off.lock().unwrap_or_else(PoisonError::into_inner).contains(id)
     }
 
-    /// An order or a page came through.
-    pub async fn note_success(&self, id: &ChannelId) {
+    /// An order or a page came through that was asked for then.
+    pub async fn note_success(&self, id: &ChannelId, begun: Timestamp) {
         let now = self.clock.now();
         let recent = {
             let noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
             noted.get(id).is_some_and(|at| *at <= now && now.since(*at) < NOTE_EVERY)
         };
         if !recent {
-            self.change(id, ConnectionChange::Succeeded { sync: true }).await;
+            self.change(id, ConnectionChange::Succeeded { sync: true, begun }).await;
         }
     }
 
-    /// A poll came through to its end.
-    pub async fn note_poll(&self, id: &ChannelId) {
-        self.change(id, ConnectionChange::Succeeded { sync: true }).await;
+    /// A poll that began then came through to its end.
+    pub async fn note_poll(&self, id: &ChannelId, begun: Timestamp) {
+        self.change(id, ConnectionChange::Succeeded { sync: true, begun }).await;
     }
 
     /// A call failed. What concerns one order only is not the connection's trouble.
@@ -147,7 +147,7 @@ impl Shared {
         let before = self.store.connection(id).ok().flatten();
         match self.store.update_connection(id, change, now).await {
             Ok(state) => {
-                if succeeded {
+                if succeeded && state.status == ConnectionStatus::Connected {
                     self.noted.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), now);
                 }
                 self.mirror(id, &state);
@@ -189,10 +189,9 @@ impl Shared {
         }
         if state.status == ConnectionStatus::Connected && before.status != ConnectionStatus::Disabled {
             let outage = now.since(before.status_since).min(SPREAD_MOST);
-            if outage > Duration::from_mins(1)
-                && let Err(error) = self.store.spread_due(id, outage, now).await
-            {
-                tracing::warn!(channel = %id, %error, "due work was not spread; the rate limit spreads it");
+            let span = if outage > Duration::from_mins(1) { outage } else { Duration::ZERO };
+            if let Err(error) = self.store.spread_due(id, span, now).await {
+                tracing::warn!(channel = %id, %error, "what the outage put off was not brought forward; it waits for its own time");
             }
             if let Some(connection) = self.connection(id) {
                 connection.wake();

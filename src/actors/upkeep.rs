@@ -69,10 +69,14 @@ impl Actor for Upkeep {
 
 async fn run(state: &Settings) {
     let Settings { shared, connection, parent, duties } = state;
+    // What is left undone is due again by its row, or when somebody has reconnected the channel.
+    if shared.is_cut_off(&connection.id) {
+        return;
+    }
     for (seq, alias) in &duties.unresolved {
         resolve(shared, connection, *seq, alias).await;
     }
-    if let Err(failure) = connection.session.current().await {
+    if let Err(failure) = connection.session.current(Lane::Poll).await {
         shared.note_failure(&connection.id, &failure).await;
         return;
     }

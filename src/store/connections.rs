@@ -70,8 +70,8 @@ pub(super) fn update(
             configure(&mut state, kind, enabled, credentials);
             None
         }
-        ConnectionChange::Succeeded { sync } => {
-            succeed(&mut state, sync, now);
+        ConnectionChange::Succeeded { sync, begun } => {
+            succeed(&mut state, sync, begun, now);
             None
         }
         ConnectionChange::Failed { failure } => {
@@ -134,12 +134,17 @@ fn reconnect(state: &mut ConnectionState) {
     state.last_error = None;
 }
 
-fn succeed(state: &mut ConnectionState, sync: bool, now: Timestamp) {
-    state.failures = 0;
+fn succeed(state: &mut ConnectionState, sync: bool, begun: Timestamp, now: Timestamp) {
     if sync {
         state.last_success_at = Some(now);
     }
-    if matches!(state.status, ConnectionStatus::Degraded | ConnectionStatus::NeedsReconnect) {
+    let ill = matches!(state.status, ConnectionStatus::Degraded | ConnectionStatus::NeedsReconnect);
+    // An answer from before the trouble is no sign that it is over.
+    if ill && begun < state.status_since {
+        return;
+    }
+    state.failures = 0;
+    if ill {
         state.status = ConnectionStatus::Connected;
     }
     state.parked_until = state.parked_until.filter(|until| *until > now);

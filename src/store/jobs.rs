@@ -292,7 +292,8 @@ impl Store {
         .await
     }
 
-    /// After an outage: due times of waiting jobs are spread over `span`. At most 5,000 at a time.
+    /// After an outage: what became due meanwhile, and what a failure has put off, is due again,
+    /// spread over `span`. At most 5,000 at a time.
     pub async fn spread_due(
         &self,
         channel: &crate::model::ChannelId,
@@ -304,17 +305,19 @@ impl Store {
         self.write("spread_due", move |tx| {
             let mut waiting = Vec::new();
             for lane in [Lane::Webhook, Lane::Poll, Lane::Bulk] {
-                let due = Span::prefix(keys::lane(&channel, lane).done())
-                    .before(keys::lane(&channel, lane).time(now).done());
+                let due = Span::prefix(keys::lane(&channel, lane).done());
                 waiting.extend(tx.rows(Tab::Due, &due, MOST - waiting.len())?);
             }
             let count = u32::try_from(waiting.len().max(1)).unwrap_or(u32::MAX);
             let step = span / count;
             for (n, (row, _)) in (0_u32..).zip(waiting) {
                 let Some(key) = cut_due(&row).map(|(_, _, key)| key) else { continue };
-                if let Some(job) = load(tx, &key)?.filter(|job| job.run.is_none()) {
-                    let later = Job { due: now.plus(step * n), ..job.clone() };
-                    save(tx, &key, Some(&job), Some(&later))?;
+                let due = now.plus(step * n);
+                // What waits for another reason, such as for more news, goes on waiting for it.
+                let moves =
+                    |job: &Job| job.run.is_none() && (job.due <= now || (job.attempts > 0 && due < job.due));
+                if let Some(job) = load(tx, &key)?.filter(moves) {
+                    save(tx, &key, Some(&job), Some(&Job { due, ..job.clone() }))?;
                 }
             }
             Ok(())

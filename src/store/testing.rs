@@ -9,12 +9,19 @@ use redb::StorageBackend;
 use redb::backends::InMemoryBackend;
 use rust_decimal::Decimal;
 
+use super::api_keys::KeyRow;
+use super::commands::AskedRow;
+use super::deliveries::Head;
+use super::jobs::{self, Job};
 use super::orders::Draft;
-use super::{OpenError, Options, Store, StoreError, open};
+use super::tables::Tab;
+use super::{
+    Change, Notification, OpenError, Options, PollState, Store, StoreError, SyncStatus, codec, keys, open,
+};
 use crate::clock::Clock;
 use crate::model::{
-    Address, Amounts, Customer, FulfilledBy, Item, Order, OrderKey, OrderStatus, PaymentStatus, Person,
-    SyncInfo, Timestamp, Version,
+    Action, Address, Amounts, ConnectionState, Customer, Event, FulfilledBy, Item, Order, OrderKey,
+    OrderStatus, PaymentStatus, Person, SyncInfo, Timestamp, Tokens, Version,
 };
 use crate::random::Random;
 
@@ -180,6 +187,37 @@ pub async fn fill(
 
 const FIRST: [&str; 12] =
     ["Ana", "José", "María", "Luis", "Carmen", "Jorge", "Lucía", "Pedro", "Elena", "Raúl", "Sofía", "Iván"];
+
+/// Reads these bytes as keys, and as the content of every kind of record. Whatever they are, they
+/// are read or refused.
+pub fn read_back(bytes: &[u8]) {
+    let mut framed = vec![1];
+    framed.extend(crc32c::crc32c(bytes).to_be_bytes());
+    framed.extend(bytes);
+    for record in [bytes, &framed] {
+        reads::<Order>(record, Tab::Orders);
+        reads::<Person>(record, Tab::Persons);
+        reads::<Event>(record, Tab::Timeline);
+        reads::<Change>(record, Tab::Changes);
+        reads::<Job>(record, Tab::Jobs);
+        reads::<Head>(record, Tab::Inbox);
+        reads::<PollState>(record, Tab::Polls);
+        reads::<SyncStatus>(record, Tab::Syncs);
+        reads::<ConnectionState>(record, Tab::Connections);
+        reads::<Tokens>(record, Tab::Tokens);
+        reads::<Action>(record, Tab::Actions);
+        reads::<Notification>(record, Tab::Notifications);
+        reads::<KeyRow>(record, Tab::ApiKeys);
+        reads::<AskedRow>(record, Tab::Asked);
+    }
+    let _ = jobs::cut_due(bytes);
+    let mut cut = keys::Cut(bytes);
+    while cut.order().is_some() || cut.time().is_some() || cut.uuid().is_some() || cut.byte().is_some() {}
+}
+
+fn reads<T: serde::de::DeserializeOwned>(record: &[u8], tab: Tab) {
+    let _ = codec::decode::<T>(tab, record, record);
+}
 
 /// The `n`th order of `fill`.
 pub fn sample(channel: &str, n: u64, placed_at: Timestamp) -> (Order, Person) {

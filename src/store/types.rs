@@ -241,9 +241,10 @@ pub enum ConnectionChange {
         enabled: bool,
         credentials: String,
     },
-    /// A call or a poll succeeded. `sync`: counts as a successful sync.
+    /// A call or a poll that was begun then succeeded. `sync`: counts as a successful sync.
     Succeeded {
         sync: bool,
+        begun: Timestamp,
     },
     /// A call failed in a way that concerns the connection.
     Failed {

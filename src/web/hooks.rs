@@ -67,14 +67,14 @@ impl Answers for Hooks {
 
 /// What the listener's paths mean.
 #[derive(Debug, PartialEq, Eq)]
-enum Target<'a> {
+pub(super) enum Target<'a> {
     Webhook { channel: ChannelId, topic: Option<Cow<'a, str>> },
     Callback { channel: ChannelId },
     Health,
 }
 
 impl<'a> Target<'a> {
-    fn of(path: &'a str) -> Option<Self> {
+    pub(super) fn of(path: &'a str) -> Option<Self> {
         if let Some(rest) = path.strip_prefix("/webhooks/") {
             let (channel, topic) =
                 rest.split_once('/').map_or((rest, ""), |(channel, topic)| (channel, topic));

@@ -22,6 +22,8 @@ mod reply;
 mod route;
 mod server;
 mod state;
+#[doc(hidden)]
+pub mod testing;
 
 /// What an operator asks for, whether by API or by page: checked, made durable, the actors nudged.
 pub mod desk {

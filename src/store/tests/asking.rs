@@ -184,8 +184,11 @@ async fn passing_trouble_degrades_and_cures_itself() {
     }
     assert_eq!(seen, ["connected", "connected", "degraded", "degraded", "degraded"]);
     assert_eq!(bench.store.notifications(false, None, 10).expect("told").items.len(), 1);
-    let ok = ConnectionChange::Succeeded { sync: true };
-    let state = bench.store.update_connection(&tienda(), ok, bench.now).await.expect("updated");
+    let ok = |begun| ConnectionChange::Succeeded { sync: true, begun };
+    let earlier = ok(bench.now.minus(std::time::Duration::from_secs(1)));
+    let state = bench.store.update_connection(&tienda(), earlier, bench.now).await.expect("updated");
+    assert_eq!(state.status, ConnectionStatus::Degraded, "it was asked before the trouble began");
+    let state = bench.store.update_connection(&tienda(), ok(bench.now), bench.now).await.expect("updated");
     assert_eq!((state.status, state.last_success_at), (ConnectionStatus::Connected, Some(bench.now)));
 }
 

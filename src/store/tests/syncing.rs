@@ -288,6 +288,27 @@ async fn due_times_are_spread_after_an_outage() {
 }
 
 #[tokio::test]
+async fn what_a_failure_put_off_is_due_when_the_outage_is_over() {
+    let bench = Bench::configured().await;
+    bench
+        .store
+        .raise(vec![order_key("tienda:1")], Lane::Webhook, bench.now, bench.now)
+        .await
+        .expect("raised");
+    let due =
+        async |at| bench.store.claim_due(&tienda(), 10, Vec::new(), Lane::Bulk, at).await.expect("claims");
+    let claim = due(bench.now).await.remove(0);
+    let failure = Failure::permission("the access was withdrawn");
+    let retry_at = Some(bench.now.plus(Duration::from_hours(6)));
+    let outcome = SyncOutcome::Failed { failure, retry_at };
+    bench.store.finish_sync(KIND, claim, outcome, bench.now).await.expect("finished");
+    let later = bench.now.plus(Duration::from_secs(20));
+    assert_eq!(due(later).await, []);
+    bench.store.spread_due(&tienda(), Duration::ZERO, later).await.expect("spread");
+    assert_eq!(due(later).await.len(), 1);
+}
+
+#[tokio::test]
 async fn a_window_moves_the_watermark_when_it_is_closed_and_never_back() {
     let mut bench = Bench::configured().await;
     let window = |from, to| Window { from, to, token: None, proposed: None, boot: bench.store.boot() };

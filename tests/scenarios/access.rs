@@ -1,0 +1,98 @@
+//! Tokens run out, access is withdrawn, and a person gives it back.
+
+use fenicia::net::Method;
+use fenicia::sandbox::{Deed, DeliveryState};
+use serde_json::Value;
+
+use super::market::{Market, Plan};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_ran_out_is_renewed_once_and_silently() {
+    let market = Market::open(Plan::default()).await;
+    market.ready().await;
+    for shop in &market.shops {
+        let orders = shop.orders(5);
+        market.agrees_on(shop).await;
+        let before = shop.token_calls();
+        shop.stand().expire_access();
+        shop.ship(&orders);
+        for order in &orders {
+            market.sync(shop, order).await;
+        }
+        market.agrees_on(shop).await;
+        assert_eq!(shop.token_calls() - before, 1, "{}: renewals", shop.id);
+        assert_eq!(market.channel(shop).await["status"], "connected", "{}", shop.id);
+        assert_eq!(market.failures(shop).await, Vec::<Value>::new(), "{}", shop.id);
+        assert!(market.told(shop, "channel_down").await.is_empty(), "{}", shop.id);
+        for order in &orders {
+            let events = market.timeline(shop, order).await;
+            assert!(events.iter().all(|event| event["kind"] != "sync_failed"), "{}: {events:#?}", shop.id);
+        }
+    }
+    market.close();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_withdrawn_access_is_told_once_and_work_goes_on_when_it_is_back() {
+    let market = Market::open(Plan::default()).await;
+    market.ready().await;
+    for shop in &market.shops {
+        let orders = shop.orders(8);
+        market.agrees_on(shop).await;
+        let before = shop.token_calls();
+        shop.stand().revoke_access();
+        let lost = shop.orders(4);
+        shop.ship(&orders);
+        let asked = orders.iter().map(|order| market.sync(shop, order));
+        futures(asked).await;
+
+        let channel = market.until_channel(shop, "needs_reconnect").await;
+        assert_eq!(channel["last_error"]["kind"], "permission", "{channel}");
+        let error = market.client().get(&shop.path(&orders[0])).await.body["sync"]["error"].clone();
+        assert_eq!(error["kind"], "permission", "{}: {error}", shop.id);
+        assert!(error["advice"].as_str().is_some_and(|advice| advice.contains("Reconnect")), "{error}");
+        let told = market.told(shop, "channel_down").await;
+        assert_eq!(told.len(), 1, "{}: {told:#?}", shop.id);
+        assert!(told[0]["closed_at"].is_null(), "{told:#?}");
+        // One by the refused call, at most one by each thing that a person asked for meanwhile.
+        let renewals = shop.token_calls() - before;
+        assert!(renewals <= 1 + orders.len() as u64, "{}: {renewals} renewals", shop.id);
+        paused(&market, shop).await;
+
+        if shop.row.webhooks.is_some() {
+            let order = shop.orders(1).remove(0);
+            shop.happen(&order, &Deed::Note { text: "Please ring twice.".to_owned() });
+            shop.kit().webhooks.settled().await;
+            let last = shop.kit().webhooks.records().pop().expect("it was told");
+            assert_eq!(last.state, DeliveryState::Delivered, "{}: webhooks are still taken", shop.id);
+        }
+
+        shop.stand().restore_access();
+        let tested = market.client().call(Method::Post, &format!("{}/test", shop.channel_path()), None).await;
+        assert_eq!(tested.body["ok"], true, "{}: {}", shop.id, tested.text);
+        market.until_channel(shop, "connected").await;
+        market.client().until(&shop.path(&lost[0]), |_| true).await;
+        market.agrees_on(shop).await;
+        let told = market.told(shop, "channel_down").await;
+        assert!(told.iter().all(|own| own["closed_at"].is_string()), "{}: {told:#?}", shop.id);
+        assert_eq!(market.told(shop, "channel_recovered").await.len(), 1, "{}", shop.id);
+        let clean = |failures: &Value| failures["items"] == Value::Array(Vec::new());
+        market.client().until(&format!("/api/v1/failures?channel={}", shop.id), clean).await;
+    }
+    market.close();
+}
+
+/// Two more polls would have been due: the marketplace is left alone.
+async fn paused(market: &Market, shop: &super::market::Shop) {
+    let before = shop.calls();
+    for _ in 0..3 {
+        market.client().news().await;
+    }
+    assert_eq!(shop.calls(), before, "{}: it is called although a person must reconnect it", shop.id);
+}
+
+async fn futures(all: impl Iterator<Item = impl Future<Output = ()>>) {
+    for one in all {
+        one.await;
+    }
+}

@@ -1,0 +1,20 @@
+//! What fenicia promises, told as stories: shoppers order, marketplaces fail, strangers knock,
+//! operators act. The real binary against the sandbox, over every marketplace of one table.
+
+mod access;
+mod actions;
+mod api;
+mod bulk;
+mod deliveries;
+mod intruders;
+mod life;
+mod limits;
+mod market;
+mod orders;
+mod outages;
+mod picture;
+mod privacy;
+mod reload;
+mod rows;
+#[path = "../support/mod.rs"]
+mod support;
