@@ -112,7 +112,7 @@ impl Finishing {
         let error = Failure::not_found("The channel does not have this order any more.").to_error(None);
         match reach {
             Some(reach) if draft.order.placed_at < self.now.minus(reach) => {
-                self.out_of_reach(tx, draft, error)
+                self.out_of_reach(tx, draft, &error)
             }
             _ => self.gone(tx, draft, error),
         }
@@ -123,7 +123,7 @@ impl Finishing {
         &self,
         tx: &mut Txn<'_>,
         mut draft: Draft,
-        error: SyncError,
+        error: &SyncError,
     ) -> Result<Finished, StoreError> {
         let mut anomalies = Vec::new();
         if !draft.order.told.iter().any(|code| code == OUT_OF_REACH) {
@@ -148,7 +148,7 @@ impl Finishing {
                 .error(error.clone());
             draft.tell(told);
         }
-        let again = self.settle(tx, Some(error.clone()))?;
+        let again = self.settle(tx, Some(&error))?;
         failures::put(tx, &Subject::Sync(self.key().clone()), error.clone(), self.claim.attempt, self.now)?;
         draft.order.sync.state = if again { SyncState::Pending } else { SyncState::Missing };
         draft.order.sync.error = Some(error);
@@ -170,7 +170,7 @@ impl Finishing {
             jobs::save(tx, self.key(), Some(&job), Some(&next))?;
             return Ok(finished);
         }
-        finished.again = self.settle(tx, Some(error))?;
+        finished.again = self.settle(tx, Some(&error))?;
         if announced {
             finished.anomalies.push("order_not_found".to_owned());
         }
@@ -236,10 +236,10 @@ impl Finishing {
     }
 
     /// The generation is reached, with or without the order. Answers whether it is wanted again.
-    fn settle(&self, tx: &mut Txn<'_>, error: Option<SyncError>) -> Result<bool, StoreError> {
+    fn settle(&self, tx: &mut Txn<'_>, error: Option<&SyncError>) -> Result<bool, StoreError> {
         let Some(job) = jobs::load(tx, self.key())? else { return Ok(false) };
         let mut next = job.clone();
-        self.answer_waiters(tx, &mut next, error.as_ref())?;
+        self.answer_waiters(tx, &mut next, error)?;
         self.answer_bulk(tx, &mut next, error.is_none())?;
         if job.wanted <= self.claim.seen {
             jobs::save(tx, self.key(), Some(&job), None)?;

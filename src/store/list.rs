@@ -37,7 +37,7 @@ impl Store {
         let rows = self.snapshot()?;
         let limit = limit.clamp(1, PAGE);
         let from = match cursor {
-            Some(cursor) => after(read_cursor(cursor)?),
+            Some(cursor) => Cursor::read(cursor).ok_or(StoreError::NotFound("cursor"))?.place(),
             None => first_place(filter),
         };
         let matches = filter.q.as_deref().map(|q| Matches::of(&rows, q)).transpose()?;
@@ -125,9 +125,40 @@ fn cut_facet(key: &[u8]) -> Option<(Vec<u8>, OrderKey)> {
     Some((views::position(&order, placed), order))
 }
 
-fn read_cursor(cursor: &str) -> Result<Vec<u8>, StoreError> {
-    let place = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| StoreError::NotFound("cursor"))?;
-    cut_place(&place).map(|_| place.clone()).ok_or(StoreError::NotFound("cursor"))
+/// Where the next page begins. Opaque to callers.
+enum Cursor {
+    /// After this order.
+    After(Vec<u8>),
+    /// At this place, which was not looked at yet.
+    At(Vec<u8>),
+}
+
+impl Cursor {
+    fn read(text: &str) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let (how, place) = bytes.split_first()?;
+        keys::Cut(place).newest()?;
+        match how {
+            0 => Some(Self::After(place.to_vec())),
+            1 => Some(Self::At(place.to_vec())),
+            _ => None,
+        }
+    }
+
+    fn to_text(&self) -> String {
+        let (how, place) = match self {
+            Self::After(place) => (0, place),
+            Self::At(place) => (1, place),
+        };
+        URL_SAFE_NO_PAD.encode([&[how], place.as_slice()].concat())
+    }
+
+    fn place(self) -> Vec<u8> {
+        match self {
+            Self::After(place) => after(place),
+            Self::At(place) => place,
+        }
+    }
 }
 
 fn cut_place(place: &[u8]) -> Option<OrderKey> {
@@ -199,13 +230,13 @@ impl<'s> Filling<'s> {
     }
 
     fn full(self) -> OrderPage {
-        let next = (self.orders.len() == self.limit).then(|| URL_SAFE_NO_PAD.encode(&self.last));
+        let next = (self.orders.len() == self.limit).then(|| Cursor::After(self.last).to_text());
         OrderPage { orders: self.orders, next }
     }
 
-    /// Answered short: the next page begins after `place`.
-    fn short(self, place: &[u8]) -> OrderPage {
-        OrderPage { orders: self.orders, next: Some(URL_SAFE_NO_PAD.encode(place)) }
+    /// Answered short, with work left.
+    fn short(self, next: &Cursor) -> OrderPage {
+        OrderPage { orders: self.orders, next: Some(next.to_text()) }
     }
 }
 
@@ -223,10 +254,11 @@ fn by_query(
     loop {
         match words.seek(place, &mut budget)? {
             Found::End => return Ok(page.full()),
-            Found::Tired(at) if cut_place(&at).is_some() => return Ok(page.short(&at)),
-            Found::Tired(_) => return Ok(page.full()),
-            Found::At(at) if end.as_ref().is_some_and(|end| at >= *end) => return Ok(page.full()),
+            Found::Tired(at) => return Ok(page.short(&Cursor::At(at))),
             Found::At(at) => {
+                if end.as_ref().is_some_and(|end| at >= *end) {
+                    return Ok(page.full());
+                }
                 // Loading costs about as much as some steps.
                 budget = budget.saturating_sub(4);
                 if !page.take(&at, |order| matches(filter, order))? {
@@ -344,7 +376,7 @@ fn by_facets(
         if filter.updated_after.is_some_and(|since| updated <= since) {
             budget -= 1;
             if budget == 0 {
-                return Ok(page.short(&place));
+                return Ok(page.short(&Cursor::After(place)));
             }
             continue;
         }

@@ -104,8 +104,9 @@ pub struct Store {
 impl Store {
     /// Opens or creates, takes the lock, migrates, counts the boot up. Blocking. When the store
     /// fails later on, it ends the process with 70, for the service manager to start it again.
+    #[allow(clippy::needless_pass_by_value, reason = "options are made to be spent")]
     pub fn open(options: Options) -> Result<Self, OpenError> {
-        open::file(options, Arc::new(|_| std::process::exit(FAILED)))
+        open::file(&options, Arc::new(|_| std::process::exit(FAILED)))
     }
 
     /// Waits for the writer to finish what is queued and closes the file cleanly.

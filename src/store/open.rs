@@ -16,7 +16,7 @@ const BOOT: &[u8] = b"boot";
 pub(super) const CHANGES_FLOOR: &[u8] = b"changes_floor";
 
 /// Opens the file in the folder, with a writer thread.
-pub(super) fn file(options: Options, fatal: Fatal) -> Result<Store, OpenError> {
+pub(super) fn file(options: &Options, fatal: Fatal) -> Result<Store, OpenError> {
     let folder = |source| OpenError::Folder { dir: options.dir.display().to_string(), source };
     files::make_folder(&options.dir).map_err(folder)?;
     let free_bytes = disk::free_bytes(&options.dir);
@@ -25,19 +25,19 @@ pub(super) fn file(options: Options, fatal: Fatal) -> Result<Store, OpenError> {
     }
     let path = options.dir.join(files::DATABASE);
     if files::beside(&path, "new").exists() {
-        return Err(damaged(&options, "a restore into this folder was interrupted, run it again"));
+        return Err(damaged(options, "a restore into this folder was interrupted, run it again"));
     }
     files::touch(&path).map_err(folder)?;
-    let db = engine(&options).create(&path).map_err(|e| refused(&options.dir, e))?;
+    let db = engine(options).create(&path).map_err(|e| refused(&options.dir, e))?;
     finish(options, db, Some(fatal))
 }
 
 /// Opens a store on any storage. Each operation is committed by its caller, without a thread, so
 /// that it can run under virtual time; a failed store answers `Closed`.
-pub(super) fn inline(options: Options, storage: impl StorageBackend) -> Result<Store, OpenError> {
+pub(super) fn inline(options: &Options, storage: impl StorageBackend) -> Result<Store, OpenError> {
     files::make_folder(&options.dir)
         .map_err(|source| OpenError::Folder { dir: options.dir.display().to_string(), source })?;
-    let db = engine(&options).create_with_backend(storage).map_err(|e| refused(&options.dir, e))?;
+    let db = engine(options).create_with_backend(storage).map_err(|e| refused(&options.dir, e))?;
     finish(options, db, None)
 }
 
@@ -51,8 +51,8 @@ fn engine(options: &Options) -> Builder {
 }
 
 /// `fatal` is called when the store fails; without it there is no writer thread either.
-fn finish(options: Options, db: Database, fatal: Option<Fatal>) -> Result<Store, OpenError> {
-    let fault = |e: &dyn std::fmt::Display| damaged(&options, &e.to_string());
+fn finish(options: &Options, db: Database, fatal: Option<Fatal>) -> Result<Store, OpenError> {
+    let fault = |e: &dyn std::fmt::Display| damaged(options, &e.to_string());
     let found = migrate::found(&db).map_err(|e| fault(&e))?;
     if let Some(found) = found.filter(|found| !migrate::is_known(*found)) {
         let dir = options.dir.display().to_string();
@@ -74,7 +74,7 @@ fn finish(options: Options, db: Database, fatal: Option<Fatal>) -> Result<Store,
     let threaded = fatal.is_some();
     let fatal = fatal.unwrap_or_else(|| Arc::new(|_| {}));
     let shared = Arc::new(Shared::new(options.clone(), fatal, boot, db.clone(), keyring, &memory));
-    begin(&db, &mut memory, &shared).map_err(|e| damaged(&options, &e))?;
+    begin(&db, &mut memory, &shared).map_err(|e| damaged(options, &e))?;
     let engine = Engine::new(db, memory, shared.clone());
     let writer = if threaded {
         let dir = options.dir.display().to_string();

@@ -73,8 +73,7 @@ impl Span {
     /// Ranges whose end lies before their start are empty; the engine would panic.
     pub(super) fn is_empty(&self) -> bool {
         match (&self.from, &self.to) {
-            (Bound::Included(from), Bound::Excluded(to)) => from >= to,
-            (Bound::Excluded(from), Bound::Excluded(to)) => from >= to,
+            (Bound::Included(from) | Bound::Excluded(from), Bound::Excluded(to)) => from >= to,
             _ => false,
         }
     }

@@ -37,8 +37,9 @@ pub fn memory(dir: impl Into<std::path::PathBuf>, clock: Clock, random: Random) 
 
 /// A store on any storage, without a thread: the crash suite drives it on storage that loses what
 /// was not synced.
+#[allow(clippy::needless_pass_by_value, reason = "as `Store::open`")]
 pub fn on_backend(options: Options, storage: impl StorageBackend) -> Result<Store, OpenError> {
-    open::inline(options, storage)
+    open::inline(&options, storage)
 }
 
 /// A disk that forgets what was not synced. Sectors of 512 bytes reach it in any order, so a crash
@@ -173,7 +174,7 @@ pub async fn fill(
         store
             .write("fill", move |tx| {
                 for n in from..end {
-                    let back = Duration::from_secs(60 * (first + count - 1 - n));
+                    let back = Duration::from_mins(first + count - 1 - n);
                     let (order, person) = sample(&channel, n, newest.minus(back));
                     Draft::create(order, person, Vec::new()).save(tx)?;
                 }

@@ -199,7 +199,7 @@ async fn a_panicking_operation_ends_the_store_loudly() {
     let dir = tempfile::tempdir().expect("folder");
     let told = Arc::new(tokio::sync::Notify::new());
     let tell = told.clone();
-    let store = open::file(options(dir.path()), Arc::new(move |_| tell.notify_one())).expect("store");
+    let store = open::file(&options(dir.path()), Arc::new(move |_| tell.notify_one())).expect("store");
     store.accept_delivery(&tienda(), delivery("d1", b"x", start())).await.expect("accepted");
     let answer: Result<(), StoreError> = store.write("panic", |_| panic!("a fault in an operation")).await;
     assert!(matches!(answer, Err(StoreError::Closed)));

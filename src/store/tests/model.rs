@@ -190,7 +190,7 @@ impl World {
         for action in self.bench.store.due_actions(&tienda(), 2, &[], now).expect("due") {
             let store = &self.bench.store;
             store.intend_action(action.id, Memo::new(), now).await.expect("begun");
-            let at = now.plus(Duration::from_secs(60));
+            let at = now.plus(Duration::from_mins(1));
             let result = match ending {
                 0 => continue,
                 1 => ActionResult::Done,
