@@ -11,6 +11,10 @@ check:
 test:
     cargo test
 
+# The daemon's story over all channels, and mutated inputs.
+scenarios:
+    cargo test --features long-tests --test scenarios --test fuzz_smoke
+
 # Kill, torn-write and failing-disk suites at night length.
 crash cycles="1000" images="1000000":
     FENICIA_CRASH_CYCLES={{cycles}} FENICIA_TORN_IMAGES={{images}} cargo test --release --test crash --test torn -- --nocapture

@@ -114,7 +114,7 @@ pub(super) async fn finish(
             shared.note_failure(&connection.id, failure).await;
         }
         SyncOutcome::Found(_) | SyncOutcome::Missing { .. } => {
-            shared.note_success(&connection.id, begun).await
+            shared.note_success(&connection.id, begun).await;
         }
     }
     match shared.store.finish_sync(connection.kind.name, claim.clone(), outcome, now).await {

@@ -152,7 +152,20 @@ fn method(reader: &Reader<'_>, connection: &Connection) -> String {
         Method::Polling => w.by_polling,
         Method::WebhooksAndPolling => w.by_webhooks,
     };
-    fill(how, &[("t", &connection.schedule)])
+    fill(how, &[("t", &schedule(&connection.schedule, w))])
+}
+
+/// The usual schedules in words, others as configured.
+fn schedule(expression: &str, w: &'static Words) -> String {
+    let fields: Vec<&str> = expression.split_whitespace().collect();
+    let step = |field: &str| field.strip_prefix("*/").map(str::to_owned);
+    let told = match fields[..] {
+        ["0", "*", "*", "*", "*"] => Some(w.every_hour.to_owned()),
+        [minute, "*", "*", "*", "*"] => step(minute).map(|n| fill(w.every_minutes, &[("n", &n)])),
+        [second, "*", "*", "*", "*", "*"] => step(second).map(|n| fill(w.every_seconds, &[("n", &n)])),
+        _ => None,
+    };
+    told.unwrap_or_else(|| fill(w.on_schedule, &[("t", expression)]))
 }
 
 /// Beside the badge: since when, until when, how far.
@@ -284,4 +297,23 @@ pub fn sentence(reader: &Reader<'_>, known: &[Known]) -> String {
         text.push_str(&fill(phrase, &[("c", &known.connection.name)]));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::page::language::Language;
+
+    #[test]
+    fn usual_schedules_are_told_in_words() {
+        let w = Language::English.words();
+        for (expression, wanted) in [
+            ("0 * * * *", "every hour"),
+            ("*/15 * * * *", "every 15 minutes"),
+            ("*/30 * * * * *", "every 30 seconds"),
+            ("5 8 * * 1-5", "on schedule (5 8 * * 1-5)"),
+        ] {
+            assert_eq!(schedule(expression, w), wanted);
+        }
+    }
 }

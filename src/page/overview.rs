@@ -272,12 +272,7 @@ fn line(reader: &Reader<'_>, change: &Change, order: &Order) -> Line {
         && !change.fields.iter().any(|field| field == "status");
     let badge =
         if paid_only { badge::payment(change.payment_status, w) } else { badge::status(change.status, w) };
-    let what = if change.change == "created" {
-        w.new_order.to_owned()
-    } else {
-        let named = change.fields.iter().map(|field| super::story::field_name(field, w));
-        named.map(str::to_lowercase).collect::<Vec<_>>().join(", ")
-    };
+    let what = if change.change == "created" { w.new_order.to_owned() } else { changed_fields(change, w) };
     Line {
         at: reader.moments.time(change.at),
         tile: Tile::of(connection.as_deref(), &order.channel_kind),
@@ -286,4 +281,16 @@ fn line(reader: &Reader<'_>, change: &Change, order: &Order) -> Line {
         badge,
         what,
     }
+}
+
+/// What changed beside what the badge says, as far as people have a word for it.
+fn changed_fields(change: &Change, w: &'static Words) -> String {
+    let mut names: Vec<String> = Vec::new();
+    for field in change.fields.iter().filter(|field| !matches!(field.as_str(), "status" | "payment_status")) {
+        let name = super::story::field_name(field, w).to_lowercase();
+        if super::story::has_name(field) && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names.join(", ")
 }

@@ -182,9 +182,18 @@ pub const fn trigger(trigger: Trigger, w: &'static Words) -> (&'static str, &'st
     }
 }
 
-/// A field of an order by a word for people; the API's name where there is none.
+/// A field of an order by a word for people; its own name where there is none.
 pub fn field_name<'a>(field: &'a str, w: &'static Words) -> &'a str {
-    match field {
+    known_name(field, w).unwrap_or_else(|| field.strip_prefix("channel_status.").unwrap_or(field))
+}
+
+/// Whether people have a word for it: not for the marketplaces' own fields.
+pub fn has_name(field: &str) -> bool {
+    known_name(field, &super::words::EN).is_some()
+}
+
+fn known_name(field: &str, w: &'static Words) -> Option<&'static str> {
+    Some(match field {
         "created" => w.new_order,
         "status" => w.status,
         "payment_status" => w.payment,
@@ -204,8 +213,8 @@ pub fn field_name<'a>(field: &'a str, w: &'static Words) -> &'a str {
         "notes" => w.notes,
         "customer" | "customer.name" | "customer.email" | "customer.phone" => w.customer,
         "shipping_address" => w.ship_to,
-        other => other.strip_prefix("channel_status.").unwrap_or(other),
-    }
+        _ => return None,
+    })
 }
 
 #[cfg(test)]

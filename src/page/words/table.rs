@@ -369,8 +369,12 @@ words! {
     n_to_reconnect: "{n} to reconnect", "{n} por reconectar", "{n} a reconectar";
     n_off: "{n} turned off", "{n} desactivados", "{n} desativados";
     not_asked_yet: "not asked yet", "aún sin consultar", "ainda não consultado";
-    by_polling: "checked on schedule ({t})", "revisión programada ({t})", "verificação programada ({t})";
-    by_webhooks: "webhooks, and checked on schedule ({t})", "avisos del canal y revisión programada ({t})", "avisos do canal e verificação programada ({t})";
+    by_polling: "checked {t}", "revisión {t}", "verificação {t}";
+    by_webhooks: "webhooks, and checked {t}", "avisos del canal y revisión {t}", "avisos do canal e verificação {t}";
+    every_hour: "every hour", "cada hora", "a cada hora";
+    every_minutes: "every {n} minutes", "cada {n} minutos", "a cada {n} minutos";
+    every_seconds: "every {n} seconds", "cada {n} segundos", "a cada {n} segundos";
+    on_schedule: "on schedule ({t})", "programada ({t})", "programada ({t})";
     what_it_can: "What this channel can do", "Qué permite este canal", "O que este canal permite";
     possible: "Possible", "Posible", "Possível";
     facts: "Connection", "Conexión", "Conexão";
