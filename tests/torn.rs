@@ -9,7 +9,7 @@
     reason = "a test says what it expects"
 )]
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fenicia::clock::Clock;
@@ -27,7 +27,7 @@ struct Disk {
     live: Vec<u8>,
     durable: Vec<u8>,
     /// Sectors written since the last sync.
-    dirty: BTreeMap<usize, ()>,
+    dirty: BTreeSet<usize>,
     syncs: u64,
     /// The n-th call from now fails, once reached all do.
     fails_in: Option<u64>,
@@ -39,7 +39,7 @@ impl Disk {
         let len = if random.below(2) == 0 { self.durable.len() } else { self.live.len() };
         let mut image = self.durable.clone();
         image.resize(len.max(self.durable.len()), 0);
-        for sector in self.dirty.keys() {
+        for sector in &self.dirty {
             let span = sector * SECTOR..((sector + 1) * SECTOR).min(self.live.len()).min(image.len());
             if !span.is_empty() && random.below(2) == 0 {
                 image[span.clone()].copy_from_slice(&self.live[span]);
@@ -114,7 +114,7 @@ impl StorageBackend for Backend {
         }
         disk.live[from..end].copy_from_slice(data);
         for sector in from / SECTOR..=(end - 1) / SECTOR {
-            disk.dirty.insert(sector, ());
+            disk.dirty.insert(sector);
         }
         Ok(())
     }
