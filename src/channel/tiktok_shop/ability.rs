@@ -13,7 +13,7 @@ use crate::model::{
 
 /// How long after shipping a number may be replaced.
 const CHANGES: Duration = Duration::from_hours(72);
-/// Markets in which the seller declares units, and `TikTok` Shop makes the package.
+/// Markets in which the seller declares units, and TikTok Shop makes the package.
 const BY_UNITS: [&str; 9] = ["US", "GB", "UK", "ES", "IE", "IT", "DE", "FR", "JP"];
 
 const BY_TIKTOK: &str =

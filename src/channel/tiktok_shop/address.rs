@@ -1,4 +1,4 @@
-//! Who receives an order, and where. What `TikTok` Shop masks counts as not said.
+//! Who receives an order, and where. What TikTok Shop masks counts as not said.
 
 use super::document::{AddressDoc, DistrictDoc, OrderDoc, Word};
 use crate::model::{AddressSeen, CustomerSeen, Seen};
@@ -45,15 +45,14 @@ fn address_seen(address: &AddressDoc) -> AddressSeen {
 }
 
 fn named<'a>(districts: &'a [DistrictDoc], names: &[&str]) -> Option<&'a str> {
-    let is_one = |district: &&DistrictDoc| {
-        names.iter().any(|name| district.address_level_name.eq_ignore_ascii_case(name))
-    };
-    districts.iter().filter(is_one).find_map(|district| district.address_name.filled())
+    let is_one =
+        |district: &&DistrictDoc| names.iter().any(|name| district.level_name.eq_ignore_ascii_case(name));
+    districts.iter().filter(is_one).find_map(|district| district.name.filled())
 }
 
 fn level<'a>(districts: &'a [DistrictDoc], level: &str) -> Option<&'a str> {
-    let is_it = |district: &&DistrictDoc| district.address_level.eq_ignore_ascii_case(level);
-    districts.iter().filter(is_it).find_map(|district| district.address_name.filled())
+    let is_it = |district: &&DistrictDoc| district.level.eq_ignore_ascii_case(level);
+    districts.iter().filter(is_it).find_map(|district| district.name.filled())
 }
 
 fn city(districts: &[DistrictDoc]) -> Option<&str> {

@@ -206,12 +206,18 @@ impl Api {
         }
         self.keep_pace();
         if !verdict.is_good(&response) {
-            return Err(refusal(&verdict, &response, self.now()));
+            return Err(self.hush(refusal(&verdict, &response, self.now())));
         }
         match content(&response.body) {
             Some(doc) => Ok(Answered { doc, response }),
             None => Err(Failure { request_id: verdict.request_id(), ..nonsense(operation, &response) }),
         }
+    }
+
+    /// A refusal may repeat what was sent.
+    fn hush(&self, failure: Failure) -> Failure {
+        let message = failure.message.replace(self.signer.secret().expose(), "***");
+        Failure { message, ..failure }
     }
 
     /// As long as told, and at least a wait that doubles with each refusal in a row.

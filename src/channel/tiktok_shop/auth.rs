@@ -9,7 +9,7 @@ use crate::model::{Failure, Lane, Secret, Timestamp, Tokens};
 
 /// When the answer does not say.
 const ACCESS_LIFE: Duration = Duration::from_hours(168);
-/// Numbers below this are no moment since `TikTok` exists, so they must be a span.
+/// Numbers below this are no moment since TikTok exists, so they must be a span.
 const FIRST_MOMENT: i64 = 1_000_000_000;
 /// The kind of user who has a shop.
 const SELLER: &str = "0";
@@ -114,7 +114,7 @@ mod tests {
     fn the_end_of_a_token_is_a_moment() {
         let now = Timestamp::from_secs(1_660_000_000);
         assert_eq!(moment("1660556783", now), Some(Timestamp::from_secs(1_660_556_783)));
-        assert_eq!(moment("604800", now), Some(now.plus(Duration::from_secs(604_800))));
+        assert_eq!(moment("604800", now), Some(now.plus(Duration::from_hours(168))));
         assert_eq!(moment("0", now), None);
         assert_eq!(moment("", now), None);
     }

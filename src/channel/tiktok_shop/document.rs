@@ -202,9 +202,12 @@ pub struct AddressDoc {
 #[serde(default)]
 pub struct DistrictDoc {
     /// `L0` (country) to `L4`.
-    pub address_level: Word,
-    pub address_level_name: Word,
-    pub address_name: Word,
+    #[serde(rename = "address_level")]
+    pub level: Word,
+    #[serde(rename = "address_level_name")]
+    pub level_name: Word,
+    #[serde(rename = "address_name")]
+    pub name: Word,
 }
 
 /// One unit of something.

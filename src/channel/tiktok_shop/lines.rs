@@ -1,4 +1,4 @@
-//! Units folded into lines: `TikTok` Shop lists each unit on its own, without a quantity.
+//! Units folded into lines: TikTok Shop lists each unit on its own, without a quantity.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -60,7 +60,7 @@ pub fn has_cancelled_units(order: &OrderDoc) -> bool {
     order.line_items.list().iter().any(is_cancelled)
 }
 
-/// A number cannot be stored without shipping where the seller ships; `TikTok`'s own labels have one
+/// A number cannot be stored without shipping where the seller ships; TikTok's own labels have one
 /// from the beginning.
 fn is_shipped(order: &OrderDoc, unit: &LineDoc) -> bool {
     const GONE: [&str; 4] = ["AWAITING_COLLECTION", "IN_TRANSIT", "DELIVERED", "COMPLETED"];

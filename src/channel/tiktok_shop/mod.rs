@@ -1,9 +1,9 @@
-//! `TikTok` Shop: orders of one shop, in every market.
+//! TikTok Shop: orders of one shop, in every market.
 //!
 //! Every call is signed and carries its time. Webhooks are signed thin hints, sent five times at
 //! most, so a poll by change time finds what they miss. An order's lines are single units, folded
 //! here by SKU and price. Refunds are not part of the order: they are read from the cancellations
-//! and the returns. What `TikTok` masks is as good as not said.
+//! and the returns. What TikTok masks is as good as not said.
 
 mod ability;
 mod address;

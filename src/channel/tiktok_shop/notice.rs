@@ -10,7 +10,7 @@ use crate::model::{Anomaly, ChannelOrderId, Delivery, Tiding};
 
 /// Longest notification id that is kept as it came.
 const ID_MAX: usize = 100;
-/// What a body of `TikTok` Shop's that cannot be read is called.
+/// What a body of TikTok Shop's that cannot be read is called.
 const UNREADABLE: &str = "unreadable";
 
 /// What a notification is about.

@@ -1,4 +1,4 @@
-//! How fast we may call. `TikTok` Shop publishes no numbers, so the pace is found out: halved by
+//! How fast we may call. TikTok Shop publishes no numbers, so the pace is found out: halved by
 //! each refusal, recovering slowly. Pure.
 
 use std::time::Duration;

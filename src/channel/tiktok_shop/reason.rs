@@ -1,4 +1,4 @@
-//! `TikTok` Shop's words for why a seller cancels. They depend on the market and on whether the order
+//! TikTok Shop's words for why a seller cancels. They depend on the market and on whether the order
 //! is paid; a word of another market is refused.
 
 use crate::model::CancelReason;

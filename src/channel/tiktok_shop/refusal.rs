@@ -179,7 +179,7 @@ fn by_status(status: u16, told: String) -> Failure {
     }
 }
 
-/// `TikTok` Shop takes a call whose time is from 5 minutes behind to 30 seconds ahead of its own.
+/// TikTok Shop takes a call whose time is from 5 minutes behind to 30 seconds ahead of its own.
 fn clock_words(response: &Response) -> String {
     const CURE: &str = "TikTok Shop refuses calls that are 5 minutes behind or 30 seconds ahead. Set this \
                         machine's clock, best by NTP.";

@@ -1,4 +1,4 @@
-//! Signatures: of our calls, and of `TikTok` Shop's notifications. Two different formulas.
+//! Signatures: of our calls, and of TikTok Shop's notifications. Two different formulas.
 
 use std::collections::BTreeMap;
 
@@ -47,7 +47,7 @@ impl Signer {
         hex(sign.as_ref())
     }
 
-    /// Whether a notification's `Authorization` header is the one that only `TikTok` Shop and this
+    /// Whether a notification's `Authorization` header is the one that only TikTok Shop and this
     /// app can make. In constant time.
     pub fn is_notice(&self, authorization: &str, body: &[u8]) -> bool {
         let mut context = hmac::Context::with_key(&self.key);

@@ -1,4 +1,4 @@
-//! The two states of an order, from `TikTok` Shop's words. Tables of the channel's contract.
+//! The two states of an order, from TikTok Shop's words. Tables of the channel's contract.
 
 use super::document::OrderDoc;
 use super::money::Refund;

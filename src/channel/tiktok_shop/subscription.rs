@@ -11,7 +11,7 @@ use crate::model::Failure;
 use crate::net::Method;
 
 const PATH: &str = "/event/202309/webhooks";
-/// Longest address that `TikTok` Shop takes.
+/// Longest address that TikTok Shop takes.
 const ADDRESS_MAX: usize = 255;
 
 pub async fn subscribe(api: &Api, call: Call<'_>, address: &str) -> Result<Subscriptions, Failure> {

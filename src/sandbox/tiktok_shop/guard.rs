@@ -32,10 +32,9 @@ pub(super) fn refuse(state: &mut State, request: &Request, door: &Door, kit: &Ki
         .or_else(|| parameters(request, door, kit))
 }
 
-#[allow(clippy::unnecessary_wraps, reason = "ends a check that answers None when all is well")]
-fn wrong(request: &Request, kit: &Kit, rule: &str, message: &str) -> Option<Response> {
+fn wrong(request: &Request, kit: &Kit, rule: &str, message: &str) -> Response {
     kit.breach(request, rule, message);
-    Some(bad(kit, 400, 36_009_004, message))
+    bad(kit, 400, 36_009_004, message)
 }
 
 fn identity(request: &Request, kit: &Kit) -> Option<Response> {
@@ -46,14 +45,19 @@ fn identity(request: &Request, kit: &Kit) -> Option<Response> {
         return Some(bad(kit, 400, 36_009_004, "Invalid app_key"));
     }
     let Some(sent) = request.param("timestamp").and_then(|text| text.parse::<i64>().ok()) else {
-        return wrong(request, kit, "timestamp", "Invalid timestamp: it is missing or no number");
+        return Some(wrong(request, kit, "timestamp", "Invalid timestamp: it is missing or no number"));
     };
     let now = kit.now().as_secs();
     if sent < now - BEHIND || sent > now + AHEAD {
-        return wrong(request, kit, "timestamp", "Invalid timestamp: it is outside of the accepted window");
+        return Some(wrong(
+            request,
+            kit,
+            "timestamp",
+            "Invalid timestamp: it is outside of the accepted window",
+        ));
     }
     let Some(given) = request.param("sign") else {
-        return wrong(request, kit, "signature", "Missing signature: parameter sign");
+        return Some(wrong(request, kit, "signature", "Missing signature: parameter sign"));
     };
     if given != sign(request) {
         kit.breach(request, "signature", "the signature does not fit what was sent");
@@ -89,7 +93,7 @@ pub(super) fn prove(body: &[u8]) -> String {
 fn digest(text: &[u8]) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, APP_SECRET.as_bytes());
     let mac = hmac::sign(&key, text);
-    mac.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    mac.as_ref().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 fn pace(state: &mut State, request: &Request, kit: &Kit) -> Option<Response> {
@@ -119,12 +123,12 @@ fn limited(kit: &Kit) -> Response {
 
 fn token(state: &mut State, request: &Request, kit: &Kit) -> Option<Response> {
     let Some(token) = request.header("x-tts-access-token") else {
-        return wrong(
+        return Some(wrong(
             request,
             kit,
             "missing_token",
             "Invalid access token: header x-tts-access-token is missing",
-        );
+        ));
     };
     if state.access.knows(token, kit.now()) {
         return None;
@@ -138,7 +142,9 @@ fn token(state: &mut State, request: &Request, kit: &Kit) -> Option<Response> {
 fn shop(request: &Request, door: &Door, kit: &Kit) -> Option<Response> {
     match (request.param("shop_cipher"), door.shop) {
         (None, false) => None,
-        (Some(_), false) => wrong(request, kit, "unexpected_cipher", "unexpected identifier: shop_cipher"),
+        (Some(_), false) => {
+            Some(wrong(request, kit, "unexpected_cipher", "unexpected identifier: shop_cipher"))
+        }
         (Some(cipher), true) if cipher == CIPHER => None,
         (Some(_), true) => Some(bad(kit, 400, 36_009_004, "Invalid shop_cipher")),
         (None, true) => {
@@ -152,5 +158,5 @@ fn parameters(request: &Request, door: &Door, kit: &Kit) -> Option<Response> {
     let known = |name: &str| COMMON.contains(&name) || door.params.contains(&name);
     let odd = request.query.iter().find(|(name, _)| !known(name))?;
     let message = format!("Invalid parameter: {} is not taken in the query", odd.0);
-    wrong(request, kit, "unknown_parameter", &message)
+    Some(wrong(request, kit, "unknown_parameter", &message))
 }

@@ -1,4 +1,4 @@
-//! `TikTok` Shop: the orders, packages, cancellations and returns of one shop.
+//! TikTok Shop: the orders, packages, cancellations and returns of one shop.
 //!
 //! Operations: `token_get`, `token_refresh`, `consent`, `shops`, `webhooks`, `orders_search`,
 //! `orders`, `cancellations_search`, `returns_search`, `shipping_providers`, `tracking`, and the

@@ -23,12 +23,13 @@ const GRANT: Duration = Duration::from_hours(48);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sender {
     Seller,
-    /// The seller packs, with `TikTok`'s label.
+    /// The seller packs, with TikTok's label.
     TikTokLabel,
     Warehouse,
 }
 
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "the marketplace's own flags")]
 pub(super) struct Order {
     pub id: String,
     pub market: &'static Market,
@@ -155,7 +156,7 @@ impl Order {
         self.live().all(|unit| states.contains(&unit.state))
     }
 
-    /// `TikTok` Shop's word.
+    /// TikTok Shop's word.
     pub(super) fn status(&self) -> &'static str {
         use UnitState::{Arrived, Declared, Moving};
         if self.cancelled.is_some() {

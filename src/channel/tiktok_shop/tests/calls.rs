@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::shop::{APP_KEY, Asked, CIPHER, NOW, SHOP_ID, Shop, Told, bad, call, good, tokens};
+use super::shop::{APP_KEY, Asked, CIPHER, NOW, SECRET, SHOP_ID, Shop, Told, bad, call, good, tokens};
 use crate::channel::{Channel, Consent, Fetched, ListRequest, Page};
 use crate::model::{
     ChannelOrderId, Failure, FailureKind, Native, Observation, OrderStatus, PaymentStatus, Secret, Tiding,
@@ -293,7 +293,7 @@ async fn no_secret_reaches_a_failure() {
     let told = refused.channel().authorise(None).await.expect_err("refused");
     assert_eq!(told.kind, FailureKind::Permission);
     for text in [failure.to_string(), told.to_string()] {
-        assert!(!text.contains("first-refresh") && !text.contains('?'), "{text}");
+        assert!(!text.contains("first-refresh") && !text.contains(SECRET) && !text.contains('?'), "{text}");
     }
 }
 

@@ -281,7 +281,7 @@ async fn a_fresh_reading_settles_a_lost_answer() {
 async fn a_number_is_replaced_within_three_days() {
     let order = stored(&sent("T1"), Some(&["USPS"]), &[]);
     let can = able(&order).tracking;
-    let until = now().minus(Duration::from_secs(100)).plus(Duration::from_secs(72 * 3_600));
+    let until = now().minus(Duration::from_secs(100)).plus(Duration::from_hours(72));
     assert_eq!((can.supported, can.until), (true, Some(until)));
     let (result, asked) = performed(&order, track(None), |_| good(json!({}))).await;
     assert_eq!(result, Ok(Performed::Done));

@@ -173,7 +173,9 @@ async fn every_sort_of_order_is_read_as_it_is() {
         ] {
             let id = world.place(&Wish { flavour: Some((*flavour).to_owned()), ..two_lines() });
             // What cannot happen to this sort does not.
-            deeds.iter().for_each(|deed| drop(world.stand().happen(&id, deed)));
+            for deed in deeds {
+                drop(world.stand().happen(&id, deed));
+            }
             ids.push(id);
         }
     }
@@ -186,7 +188,9 @@ async fn every_sort_of_order_is_read_as_it_is() {
         vec![Deed::RequestCancel],
     ] {
         let id = world.place(&two_lines());
-        deeds.iter().for_each(|deed| world.happen(&id, deed));
+        for deed in &deeds {
+            world.happen(&id, deed);
+        }
         ids.push(id);
     }
     ids.push(world.place(&Wish { paid: Some(false), ..two_lines() }));
