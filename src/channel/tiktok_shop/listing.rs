@@ -21,6 +21,8 @@ use crate::model::{Failure, Source, Tiding, Timestamp};
 const OVERLAP: Duration = Duration::from_mins(30);
 const DAY: Duration = Duration::from_hours(24);
 const WEEK: Duration = Duration::from_hours(168);
+/// Longer than the widest overlap, or its window would never end.
+const MONTH: Duration = Duration::from_hours(720);
 const ORDERS: &str = "orders";
 const LAST_WEEK: &str = "orders_of_the_week";
 const CANCELLATIONS: &str = "cancellations";
@@ -43,11 +45,9 @@ pub const STREAMS: &[Stream] = &[
     stream(ORDERS, false),
     stream(CANCELLATIONS, true),
     stream(RETURNS, true),
-    // What the index held back for longer than the overlap.
-    Stream { overlap: WEEK, first: Some(WEEK), every: DAY, longest: MONTH, ..stream(LAST_WEEK, true) },
+    // What the index held back for longer than the overlap. It has nothing to add to the import.
+    Stream { overlap: WEEK, first: Some(OVERLAP), every: DAY, longest: MONTH, ..stream(LAST_WEEK, true) },
 ];
-/// Longer than the overlap, or the window would never end.
-const MONTH: Duration = Duration::from_hours(720);
 
 pub async fn list(api: &Api, call: Call<'_>, request: ListRequest<'_>) -> Result<Page, Failure> {
     match request.stream {
