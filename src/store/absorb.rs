@@ -209,14 +209,14 @@ fn confirm(
     stamp: Option<Timestamp>,
     effects: &mut Effects,
 ) -> Result<Absorbed, StoreError> {
-    let known = draft.order.version.changed_at;
+    let known = draft.order.version;
     order.sync.last_success_at = Some(how.now);
     draft.order = order;
     effects.unchanged += 1;
-    // What the source leaves out was completed when the stored stamp was new. Without stamps
+    // What the source leaves out was completed by the fetch of the stored stamp. Without stamps
     // nobody knows, so a delivery or a person's bulk sync is worth a fetch and a poll is not.
     let may_hide_news = match stamp {
-        Some(stamp) => known.is_none_or(|known| stamp > known),
+        Some(stamp) => !known.includes(stamp),
         None => how.delivery.is_some() || how.bulk.is_some(),
     };
     if incomplete && may_hide_news {

@@ -19,7 +19,7 @@ use super::{ChannelCounts, OrderFilter, OrderPage, Store, StoreError, Summary, k
 use crate::model::{ChannelId, Order, OrderKey, OrderStatus, Person, Timestamp};
 
 /// Rows that one page looks at before it is answered short, with a cursor to go on.
-const BUDGET: usize = 30_000;
+const BUDGET: usize = 20_000;
 /// Up to this many recently updated orders are sorted in memory.
 const RECENT: usize = 3_000;
 /// Most orders of one page.
@@ -272,23 +272,16 @@ fn by_query(
 
 /// The places of the orders updated after `since`, or `None` when they are too many to sort.
 fn recently_updated(rows: &Snapshot, since: Timestamp) -> Result<Option<BTreeSet<Vec<u8>>>, StoreError> {
-    let mut orders = Vec::new();
-    let span = Span::all().before(keys::Key::new().newest(since).done());
-    rows.walk(Tab::Updated, &span, &mut |key, _| {
-        let mut cut = keys::Cut(key);
-        orders.extend(cut.newest().and_then(|_| cut.order()));
-        if orders.len() <= RECENT { GO_ON } else { STOP }
-    })?;
-    if orders.len() > RECENT {
-        return Ok(None);
-    }
     let mut places = BTreeSet::new();
-    for key in orders {
-        if let Some(order) = rows.record::<Order>(Tab::Orders, &keys::order(&key))? {
-            places.insert(views::position(&key, order.placed_at));
-        }
-    }
-    Ok(Some(places))
+    let span = Span::all().before(keys::Key::new().newest(since).done());
+    rows.walk(Tab::Updated, &span, &mut |key, placed| {
+        let mut cut = keys::Cut(key);
+        let order = cut.newest().and_then(|_| cut.order());
+        let placed = keys::Cut(placed).time();
+        places.extend(order.zip(placed).map(|(order, placed)| views::position(&order, placed)));
+        if places.len() <= RECENT { GO_ON } else { STOP }
+    })?;
+    Ok((places.len() <= RECENT).then_some(places))
 }
 
 fn by_places(

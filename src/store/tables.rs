@@ -89,7 +89,7 @@ tables!(
     Facets = "facets",
     /// (C, status, payment, sync state) -> how many. View.
     Counts = "counts",
-    /// (newest updated first, C, O) -> (). View.
+    /// (newest updated first, C, O) -> placed at. View.
     Updated = "updated",
     /// (clear term, newest placed first, C, O) -> (). View.
     Terms = "terms",

@@ -107,11 +107,9 @@ const INVARIANTS: [(&str, Invariant); 11] = [
 ];
 
 fn check(rows: &Snapshot) -> VerifyReport {
-    let mut report = VerifyReport {
-        orders: rows.count(Tab::Orders, &Span::all()).unwrap_or(0),
-        events: rows.count(Tab::Timeline, &Span::all()).unwrap_or(0),
-        ..VerifyReport::default()
-    };
+    let count = |tab| rows.count(tab, &Span::all()).unwrap_or(0);
+    let mut report =
+        VerifyReport { orders: count(Tab::Orders), events: count(Tab::Timeline), ..VerifyReport::default() };
     for (name, invariant) in INVARIANTS {
         let mut findings = Findings { name, listed: Vec::new(), more: 0 };
         if let Err(e) = invariant(rows, &mut findings) {
@@ -156,14 +154,10 @@ fn at(tab: Tab, key: &[u8]) -> String {
     format!("table {}, key {}", tab.name(), keys::shown(key))
 }
 
-type EachRecord<'a, T> = dyn FnMut(&[u8], T) -> Result<(), StoreError> + 'a;
+type Each<'e, T> = dyn FnMut(&[u8], T) -> Result<(), StoreError> + 'e;
 
 /// Calls `each` with every record that can be read; the others are `v0`'s.
-fn records<T: DeserializeOwned>(
-    rows: &Snapshot,
-    tab: Tab,
-    each: &mut EachRecord<'_, T>,
-) -> Result<(), StoreError> {
+fn records<T: DeserializeOwned>(rows: &Snapshot, tab: Tab, each: &mut Each<'_, T>) -> Result<(), StoreError> {
     rows.walk(tab, &Span::all(), &mut |key, bytes| {
         if let Ok(record) = codec::decode(tab, key, bytes) {
             each(key, record)?;

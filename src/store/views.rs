@@ -68,6 +68,10 @@ fn updated_row(order: &Order) -> Vec<u8> {
     keys::placed(keys::Key::new(), updated_at(order), &order.key)
 }
 
+fn placed_value(order: &Order) -> Vec<u8> {
+    keys::Key::new().time(order.placed_at).done()
+}
+
 /// Brings the views from `before` to `after`, touching only what differs.
 pub(super) fn replace(
     tx: &mut Txn<'_>,
@@ -76,13 +80,13 @@ pub(super) fn replace(
 ) -> Result<(), StoreError> {
     let old = before.map(|(order, _)| order);
     replace_facet(tx, old, after.0)?;
-    let row = updated_row(after.0);
-    let old_row = old.map(updated_row);
+    let row = (updated_row(after.0), placed_value(after.0));
+    let old_row = old.map(|old| (updated_row(old), placed_value(old)));
     if old_row.as_ref() != Some(&row) {
-        if let Some(old_row) = old_row {
-            tx.remove(Tab::Updated, &old_row)?;
+        if let Some((old_key, _)) = old_row.filter(|(key, _)| *key != row.0) {
+            tx.remove(Tab::Updated, &old_key)?;
         }
-        tx.put_bytes(Tab::Updated, row, &[])?;
+        tx.put_bytes(Tab::Updated, row.0, &row.1)?;
     }
     search::replace(tx, before, after)
 }
@@ -146,7 +150,7 @@ pub(super) fn rows_of(
 ) -> Vec<(Tab, Vec<u8>, Vec<u8>)> {
     let mut rows = vec![
         (Tab::Facets, facet_row(order), Stamps::of(order).bytes()),
-        (Tab::Updated, updated_row(order), Vec::new()),
+        (Tab::Updated, updated_row(order), placed_value(order)),
     ];
     rows.extend(
         search::rows_of(keyring, order, person)

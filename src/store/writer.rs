@@ -157,12 +157,10 @@ impl Engine {
             return;
         };
         match catch_unwind(AssertUnwindSafe(|| self.transact(&db, first, next))) {
-            Ok(Ok(answers)) => answers.into_iter().for_each(|answer| answer(true)),
+            Ok(Ok(answers)) => tell(answers, true),
             Ok(Err((answers, why))) => {
                 self.fail(&why);
-                for answer in answers {
-                    answer(false);
-                }
+                tell(answers, false);
             }
             Err(_) => self.fail("an operation panicked"),
         }
@@ -231,6 +229,12 @@ impl Engine {
         {
             tracing::error!("the store did not close cleanly: {e}");
         }
+    }
+}
+
+fn tell(answers: Vec<Answer>, committed: bool) {
+    for answer in answers {
+        answer(committed);
     }
 }
 

@@ -200,7 +200,8 @@ async fn an_incomplete_reading_is_stored_and_completed_behind_the_urgent() {
     bench.later(1);
     let claim = bench.claim_one().await;
     assert_eq!(claim.lane, Lane::Poll);
-    bench.finish(claim, found(seen("1", Source::Fetch, start(), OrderStatus::Accepted))).await;
+    let fetched = seen("1", Source::Fetch, start(), OrderStatus::Accepted);
+    bench.finish(claim, found(Observation { read_at: bench.now, ..fetched })).await;
     let effects = bench.poll(vec![tiding(partial(start()))]).await;
     assert_eq!((effects.queued, effects.unchanged), (0, 1), "its stamp was completed already");
     let effects = bench.poll(vec![tiding(partial(bench.now))]).await;
