@@ -16,7 +16,7 @@ use super::session::Session;
 use super::{ConsentError, Shared};
 use crate::channel::{Channel, Dormant, Finding};
 use crate::clock::Clock;
-use crate::config::{ChannelConfig, Config, Connections};
+use crate::config::{ChannelConfig, Config, Connections, Erasure};
 use crate::model::{ChannelId, Failure, Lane};
 use crate::random::Random;
 use crate::store::{ConnectionChange, Store};
@@ -233,6 +233,11 @@ fn connection(
 /// Tells the store which channels there are.
 async fn configured(shared: &Shared) {
     for connection in shared.connections() {
+        let kept = match connection.config.retain_personal_data {
+            Erasure::Never => None,
+            Erasure::After(span) => Some(span),
+        };
+        shared.store.set_retention(&connection.id, kept);
         let change = ConnectionChange::Configured {
             kind: connection.kind.name,
             enabled: connection.enabled,
