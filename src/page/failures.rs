@@ -214,7 +214,7 @@ fn line(reader: &Reader<'_>, known: &Known) -> Line {
     let correct = known.action.as_ref().filter(|action| action.state == ActionState::Failed);
     let next = row.next_attempt_at.map(|at| fill(w.tries_again_at, &[("t", &reader.moments.short(at).text)]));
     Line {
-        id: segment(&row.id).replace("%2D", "-"),
+        id: segment(&row.id),
         href: row.order_id.as_ref().map(order_href).unwrap_or_default(),
         number,
         what: match row.what {

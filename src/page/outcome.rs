@@ -4,7 +4,7 @@ use super::actions;
 use super::failure::{self, Context};
 use super::language::fill;
 use super::reader::Reader;
-use super::story::field_name;
+use super::story::{field_name, has_name};
 use crate::model::{Action, ActionState, Event, EventKind, Order};
 use crate::store::{SyncRunState, SyncStatus};
 use crate::web::Problem;
@@ -56,12 +56,14 @@ async fn of_sync(reader: &Reader<'_>, order: &Order, sync: &SyncStatus) -> Resul
             let key = order.key.clone();
             let events = reader.read(move |store| store.timeline(&key, None, LOOKED_AT)).await?;
             let changed = changed(&events, sync);
-            let named: Vec<String> =
-                changed.iter().map(|field| field_name(field, w).to_lowercase()).collect();
-            match named[..] {
-                [] => Outcome::new("calm", "check", w.up_to_date),
-                _ => Outcome::new("calm", "check", fill(w.updated, &[("x", &named.join(", "))])),
-            }
+            let named = changed.iter().filter(|field| has_name(field)).map(|field| field_name(field, w));
+            let named: Vec<String> = named.map(str::to_lowercase).collect();
+            let text = match (&named[..], &changed[..]) {
+                (_, []) => w.up_to_date.to_owned(),
+                ([], _) => fill(w.updated, &[("x", w.own_fields)]),
+                _ => fill(w.updated, &[("x", &named.join(", "))]),
+            };
+            Outcome::new("calm", "check", text)
         }
         SyncRunState::Failed | SyncRunState::Cancelled => {
             let why = sync.error.as_ref().or(order.sync.error.as_ref());

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::form::Form;
 use super::language::Language;
@@ -108,9 +108,12 @@ pub fn order_href(key: &OrderKey) -> String {
     format!("/orders/{key}")
 }
 
+/// What must be escaped in a segment of a path.
+const UNSAFE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
 /// One segment of a path.
 pub fn segment(text: &str) -> String {
-    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+    utf8_percent_encode(text, UNSAFE).to_string()
 }
 
 /// What can be done with an order now.

@@ -106,12 +106,12 @@ impl Place {
             | Self::Tracking(_)
             | Self::Cancel(_)
             | Self::SyncChannel(_)
+            | Self::TestChannel(_)
             | Self::Reconnect(_)
             | Self::Settings
             | Self::Keys => Takes::Both,
             Self::OrderSearch
             | Self::SyncOrder(_)
-            | Self::TestChannel(_)
             | Self::StopSync(_)
             | Self::RetryFailures
             | Self::Retry(_)

@@ -13,7 +13,7 @@ use super::lag::Lag;
 use super::leaf::{Dressed as _, Leaf, see_other};
 use super::once::OneTime;
 use super::password::Checker;
-use super::reader::{Answer, Reader, language};
+use super::reader::{Answer, Reader, language, segment};
 use super::route::{Place, Takes};
 use super::run::LastRuns;
 use super::session::{Session, Sessions};
@@ -209,7 +209,8 @@ async fn turn_to(reader: &Reader<'_>, place: Place) -> Answer {
         Place::Channel(id) => channel::show(reader, &id).await,
         Place::SyncChannel(id) if sending => syncs::start(reader, &id).await,
         Place::SyncChannel(id) => syncs::ask(reader, &id).await,
-        Place::TestChannel(id) => channel::test(reader, &id).await,
+        Place::TestChannel(id) if sending => channel::test(reader, &id).await,
+        Place::TestChannel(id) => Ok(see_other(format!("/channels/{}", segment(&id)))),
         Place::Reconnect(id) if sending => reconnect::begin(reader, &id).await,
         Place::Reconnect(id) => reconnect::show(reader, &id).await,
         Place::Sync(id) => syncs::show(reader, &id).await,

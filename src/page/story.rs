@@ -116,8 +116,11 @@ impl<'a> Chapter<'a> {
     }
 
     fn settle(&mut self) {
-        if let Plot::Failed { again, .. } = &mut self.kind {
-            again.reverse();
+        match &mut self.kind {
+            Plot::Failed { again, .. } => again.reverse(),
+            // Status and payment were noted first, and are told first.
+            Plot::Changed { .. } => self.changes.reverse(),
+            _ => {}
         }
         if let Plot::Unchanged { times: 1, .. } = self.kind {
             self.kind = Plot::Plain;

@@ -193,6 +193,7 @@ words! {
     still_asking: "Still asking {c}. You may leave, the timeline will tell.", "Seguimos consultando {c}. Puedes salir, el historial lo dirá.", "Ainda consultando {c}. Você pode sair, o histórico dirá.";
     up_to_date: "Up to date, nothing changed", "Al día, sin cambios", "Em dia, nada mudou";
     updated: "Updated: {x}", "Actualizado: {x}", "Atualizado: {x}";
+    own_fields: "the channel's own words", "las palabras del canal", "as palavras do canal";
     sync_not_possible: "Sync is not possible:", "No es posible sincronizar:", "Não é possível sincronizar:";
     not_possible: "{x} is not possible:", "No es posible {x}:", "Não é possível {x}:";
     channel_is_gone: "The channel is no longer in config.toml. Add it again.", "El canal ya no está en config.toml. Agrégalo otra vez.", "O canal não está mais no config.toml. Adicione-o de novo.";

@@ -1,0 +1,127 @@
+// The world of the journeys: sandbox marketplaces and the real daemon over them, on loopback.
+
+import { spawn } from "node:child_process";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const binary = process.env.FENICIA ?? join(import.meta.dirname, "../../target/debug/fenicia");
+
+export const password = "barco-de-cedro";
+const hash = "$argon2id$v=19$m=64,t=1,p=1$ZmVuaWNpYS1qb3VybmV5cw$bvXZWKOCNt277R38+69cxNkYwK6EvG1urf749JIyuLc";
+
+/** Asks again until there is an answer that is not null. */
+export async function until(what, ask, patience = 20_000) {
+  const end = Date.now() + patience;
+  for (;;) {
+    const answer = await ask();
+    if (answer !== null && answer !== undefined && answer !== false) return answer;
+    if (Date.now() > end) throw new Error(`waited in vain: ${what}`);
+    await new Promise((wake) => setTimeout(wake, 50));
+  }
+}
+
+/** One sandbox marketplace, through its own control routes. */
+export class Shop {
+  constructor(channel, base) { this.channel = channel; this.base = base; }
+
+  async ask(method, path, body) {
+    const reply = await fetch(`${this.base}/_sandbox/${path}`, { method, body: body && JSON.stringify(body) });
+    if (!reply.ok) throw new Error(`${this.channel} ${path}: ${reply.status} ${await reply.text()}`);
+    const text = await reply.text();
+    return text ? JSON.parse(text) : null;
+  }
+
+  /** A shopper orders; answers the id of the order here, once it has arrived. */
+  async places(world, wish = {}) {
+    const { ids: [id] } = await this.ask("POST", "orders", wish);
+    const key = `${this.channel}:${id}`;
+    if (!this.takesWebhooks) await world.sync(key);
+    await until(`order ${key}`, () => world.api(`orders/${key}`).catch(() => null));
+    return key;
+  }
+
+  happens(key, deed) { return this.ask("POST", `orders/${key.split(":")[1]}/deeds`, deed); }
+  fails(rule) { return this.ask("POST", "faults", rule); }
+  recovers() { return this.ask("DELETE", "faults"); }
+  effects(key) { return this.ask("GET", `effects?order=${key.split(":")[1]}`).then((all) => all.effects); }
+  calls() { return this.ask("GET", "calls").then((all) => all.calls); }
+  access(state) { return this.ask("PUT", "access", { state }); }
+}
+
+export class World {
+  static async begin() {
+    const world = new World();
+    world.folder = await mkdtemp(join(tmpdir(), "fenicia-journeys-"));
+    const tables = await world.openSandbox();
+    await writeFile(join(world.folder, "config.toml"), config(tables));
+    await world.openDaemon();
+    return world;
+  }
+
+  async openSandbox() {
+    this.sandbox = spawn(binary, ["sandbox", "--orders-per-minute", "0"], { stdio: ["ignore", "pipe", "inherit"] });
+    let text = "";
+    this.sandbox.stdout.on("data", (part) => { text += part; });
+    await until("the sandbox", () => text.includes("[channels.walmart]") && text.trimEnd().endsWith('"'));
+    const shops = [...text.matchAll(/\[channels\.([a-z-]+)\][^[]*?base_url = "([^"]+)"/g)];
+    for (const [, channel, base] of shops) this[channel.replace("-", "_")] = new Shop(channel, base);
+    return text;
+  }
+
+  async openDaemon() {
+    const path = join(this.folder, "config.toml");
+    const env = { ...process.env, FENICIA_LOG: "warn" };
+    this.daemon = spawn(binary, ["run", "--config", path], { stdio: ["ignore", "ignore", "inherit"], env });
+    const at = await until("the daemon", () => readFile(join(this.folder, "data/addresses.json"), "utf8").then(JSON.parse).catch(() => null));
+    this.url = `http://${at.admin}`;
+    this.key = (await readFile(join(this.folder, "data/admin.key"), "utf8")).trim();
+    await until("readiness", () => fetch(`${this.url}/readyz`).then((reply) => reply.ok).catch(() => null));
+    for (const shop of this.shops()) {
+      const target = `http://${at.webhooks}/webhooks/${shop.channel}`;
+      shop.takesWebhooks = ["shopify", "mercadolibre"].includes(shop.channel);
+      if (shop.takesWebhooks) await shop.ask("PUT", "webhooks", { target });
+    }
+    await until("all channels", async () => (await this.api("channels")).items.every((one) => one.status === "connected"));
+  }
+
+  shops() { return Object.values(this).filter((value) => value instanceof Shop); }
+
+  async api(path, body) {
+    const reply = await fetch(`${this.url}/api/v1/${path}`, {
+      method: body ? "POST" : "GET",
+      headers: { authorization: `Bearer ${this.key}`, "content-type": "application/json" },
+      body: body && JSON.stringify(body),
+    });
+    if (!reply.ok) throw new Error(`${path}: ${reply.status} ${await reply.text()}`);
+    return reply.json();
+  }
+
+  /** Has the marketplace asked for the order, and waits for the end of it. */
+  async sync(key) {
+    const { sync_id: id } = await this.api(`orders/${key}/sync`, {});
+    await until(`sync of ${key}`, async () => (await this.api(`syncs/${id}`)).state !== "running");
+  }
+
+  async end() {
+    for (const child of [this.daemon, this.sandbox]) {
+      if (!child || child.exitCode !== null) continue;
+      const gone = new Promise((done) => child.once("exit", done));
+      child.kill("SIGTERM");
+      await gone;
+    }
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+function config(tables) {
+  const user = (name, role) => `[admin.users.${name}]\npassword_hash = "${hash}"\nrole = "${role}"\n`;
+  return [
+    '[store]\npath = "data"\n',
+    // What the marketplaces are told; the sandbox is told the real address besides.
+    '[webhooks]\nlisten = "127.0.0.1:0"\npublic_url = "https://orders.example.com"\n',
+    '[admin]\nlisten = "127.0.0.1:0"\n',
+    user("ana", "operator"), user("luis", "admin"), user("vera", "viewer"),
+    tables,
+  ].join("\n");
+}
