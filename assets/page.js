@@ -11,7 +11,7 @@ document.documentElement.className = "js";
 
 // The reader's zone, told once.
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-if (zone && !document.cookie.includes("tz=")) {
+if (!document.cookie.includes("tz=")) {
   document.cookie = `tz=${zone}; Path=/; SameSite=Lax; Max-Age=31536000`;
   if (document.cookie.includes("tz=")) location.reload();
 }

@@ -105,8 +105,10 @@ pub fn with_sprite(page: &str) -> String {
     text.push_str(before);
     text.push_str(r#"<svg class="sprite" aria-hidden="true" focusable="false">"#);
     for (name, side, strokes) in ICONS {
-        if after.contains(&format!("href=\"#{name}\"")) {
-            text.push_str(&format!(r#"<symbol id="{name}" viewBox="0 0 {side} {side}">{strokes}</symbol>"#));
+        if after.contains(&format!("href=\"#i-{name}\"")) {
+            text.push_str(&format!(
+                r#"<symbol id="i-{name}" viewBox="0 0 {side} {side}">{strokes}</symbol>"#
+            ));
         }
     }
     text.push_str("</svg>");
@@ -120,9 +122,9 @@ mod tests {
 
     #[test]
     fn only_what_is_used_is_sent() {
-        let page = with_sprite(r##"<body><!--sprite--><use href="#bell"/></body>"##);
-        assert!(page.contains(r#"<symbol id="bell""#));
-        assert!(!page.contains(r#"<symbol id="gear""#));
+        let page = with_sprite(r##"<body><!--sprite--><use href="#i-bell"/></body>"##);
+        assert!(page.contains(r#"<symbol id="i-bell""#));
+        assert!(!page.contains(r#"<symbol id="i-gear""#));
         assert_eq!(with_sprite("plain"), "plain");
     }
 

@@ -129,9 +129,11 @@ journey("8. nothing matches, and nonsense in the address", async () => {
   await ana.leaves();
 });
 
-journey("10. sync in place", async () => {
+journey("10. sync in place", async (t) => {
+  t.after(() => world.shopify.recovers());
   for (const viewport of [wide, phone]) {
     const key = await world.shopify.places(world, { paid: false });
+    await world.shopify.isQuiet();
     await world.shopify.fails({ fault: "lost", times: 20 });
     await world.shopify.happens(key, { deed: "pay" });
     const ana = await comes("ana", { viewport });
@@ -154,7 +156,8 @@ journey("10. sync in place", async () => {
   }
 });
 
-journey("11. a sync fails and is understood", async () => {
+journey("11. a sync fails and is understood", async (t) => {
+  t.after(() => world.shopify.recovers());
   const key = await world.shopify.places(world);
   await world.shopify.fails({ fault: "status", status: 503, times: 1 });
   const ana = await comes("ana");
@@ -263,7 +266,8 @@ journey("15. what a channel cannot do", async () => {
   await ana.leaves();
 });
 
-journey("18. a bulk sync with progress, and stopping it", async () => {
+journey("18. a bulk sync with progress, and stopping it", async (t) => {
+  t.after(() => world.shopify.recovers());
   const ana = await comes("ana");
   await ana.goes("/channels/shopify");
   await world.shopify.fails({ fault: "delay", ms: 400, times: 8 });
@@ -278,7 +282,8 @@ journey("18. a bulk sync with progress, and stopping it", async () => {
   await ana.leaves();
 });
 
-journey("19. failures and retry", async () => {
+journey("19. failures and retry", async (t) => {
+  t.after(() => world.shopify.recovers());
   const key = await world.shopify.places(world, { lines: [pot] });
   await world.shopify.fails({ fault: "status", status: 500, times: 2 });
   await world.api(`orders/${key}/sync`, {});
@@ -355,7 +360,7 @@ journey("22. by keyboard alone, and rules of accessibility", async () => {
   await ana.page.keyboard.press("Enter");
   await ana.page.waitForURL(/\/orders\/./);
   await ana.page.keyboard.press("s");
-  await ana.page.getByText("Up to date, nothing changed").first().waitFor();
+  await ana.page.locator("#outcome").getByText(/^Up to date|^Updated/).waitFor();
   await ana.goes("/settings");
   await ana.page.getByLabel(/^Keyboard shortcuts/).uncheck();
   await ana.button("Save").click();

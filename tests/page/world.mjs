@@ -46,6 +46,16 @@ export class Shop {
   recovers() { return this.ask("DELETE", "faults"); }
   effects(key) { return this.ask("GET", `effects?order=${key.split(":")[1]}`).then((all) => all.effects); }
   calls() { return this.ask("GET", "calls").then((all) => all.calls); }
+  /** Nobody calls any more: what was begun is over. */
+  async isQuiet() {
+    let seen = -1, since = Date.now();
+    await until(`quiet at ${this.channel}`, async () => {
+      const { length } = await this.calls();
+      if (length !== seen) { seen = length; since = Date.now(); }
+      return Date.now() - since > 1_500;
+    });
+  }
+
   access(state) { return this.ask("PUT", "access", { state }); }
 }
 
@@ -54,7 +64,7 @@ export class World {
     const world = new World();
     world.folder = await mkdtemp(join(tmpdir(), "fenicia-journeys-"));
     const tables = await world.openSandbox();
-    await writeFile(join(world.folder, "config.toml"), config(tables));
+    await writeFile(join(world.folder, "config.toml"), config(tables), { mode: 0o600 });
     await world.openDaemon();
     return world;
   }
