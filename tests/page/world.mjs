@@ -73,9 +73,9 @@ export class World {
     this.sandbox = spawn(binary, ["sandbox", "--orders-per-minute", "0"], { stdio: ["ignore", "pipe", "inherit"] });
     let text = "";
     this.sandbox.stdout.on("data", (part) => { text += part; });
-    await until("the sandbox", () => text.includes("[channels.walmart]") && text.trimEnd().endsWith('"'));
+    await until("the sandbox", () => text.includes("[channels.tiktok-shop]") && text.trimEnd().endsWith('"'));
     const shops = [...text.matchAll(/\[channels\.([a-z-]+)\][^[]*?base_url = "([^"]+)"/g)];
-    for (const [, channel, base] of shops) this[channel.replace("-", "_")] = new Shop(channel, base);
+    for (const [, channel, base] of shops) this[channel.replaceAll("-", "_")] = new Shop(channel, base);
     return text;
   }
 
@@ -89,7 +89,7 @@ export class World {
     await until("readiness", () => fetch(`${this.url}/readyz`).then((reply) => reply.ok).catch(() => null));
     for (const shop of this.shops()) {
       const target = `http://${at.webhooks}/webhooks/${shop.channel}`;
-      shop.takesWebhooks = ["shopify", "mercadolibre"].includes(shop.channel);
+      shop.takesWebhooks = ["shopify", "mercadolibre", "tiktok-shop"].includes(shop.channel);
       if (shop.takesWebhooks) await shop.ask("PUT", "webhooks", { target });
     }
     await until("all channels", async () => (await this.api("channels")).items.every((one) => one.status === "connected"));
