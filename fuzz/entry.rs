@@ -79,41 +79,45 @@ fn read(shop: &Shop, topic: String, notes: Vec<(String, String)>, body: &[u8]) {
 /// Answers of a marketplace, spoilt as the data says, at every connector.
 pub fn answer(data: &[u8]) {
     let stage = stage();
-    let Some((choice, spoiling)) = data.split_first() else { return };
+    let [choice, question, spoiling @ ..] = data else { return };
     let shop = &stage.shops[usize::from(*choice) % stage.shops.len()];
     // A connection of its own: what an earlier answer taught must not stop this call.
     let Some(channel) = stage.connect(shop) else { return };
     *shop.spoiling.lock().unwrap_or_else(PoisonError::into_inner) = Some(spoiling.to_vec());
     stage.runtime.block_on(async {
-        let calls = ask(shop, channel.as_ref());
+        let calls = ask(shop, channel.as_ref(), usize::from(*question));
         // The connectors wait for what a marketplace tells them to wait for: that is no hang.
-        let _ = tokio::time::timeout(Duration::from_secs(2), calls).await;
+        let _ = tokio::time::timeout(PATIENCE, calls).await;
     });
     *shop.spoiling.lock().unwrap_or_else(PoisonError::into_inner) = None;
 }
 
-async fn ask(shop: &Shop, channel: &dyn Channel) {
+/// One question, so that no allowance is used up: an order or a page, mostly.
+async fn ask(shop: &Shop, channel: &dyn Channel, question: usize) {
     let call = Call { tokens: &shop.tokens, lane: Lane::Manual };
-    if let Ok(fetched) = channel.fetch(call, &shop.orders).await {
-        for one in fetched {
-            if let Fetched::Found(seen) = one {
-                take(shop, *seen);
+    match question % 16 {
+        0 => drop(channel.probe(call).await),
+        1 => drop(channel.authorise(Some(&shop.tokens)).await),
+        2..8 => {
+            let order = std::slice::from_ref(&shop.orders[question / 16 % shop.orders.len()]);
+            for one in channel.fetch(call, order).await.unwrap_or_default() {
+                if let Fetched::Found(seen) = one {
+                    take(shop, *seen);
+                }
             }
         }
-    }
-    let from = Clock::system().now().minus(Duration::from_secs(86_400));
-    for stream in channel.streams() {
-        let request = ListRequest { stream: stream.name, from, to: None, token: None, bulk: false };
-        if let Ok(page) = channel.list(call, request).await {
-            for tiding in page.tidings {
+        _ => {
+            let streams = channel.streams();
+            let stream = streams[question / 16 % streams.len()].name;
+            let from = Clock::system().now().minus(Duration::from_hours(24));
+            let request = ListRequest { stream, from, to: None, token: None, bulk: false };
+            for tiding in channel.list(call, request).await.unwrap_or_default().tidings {
                 if let Tiding::Seen(seen) = tiding {
                     take(shop, *seen);
                 }
             }
         }
     }
-    let _ = channel.probe(call).await;
-    let _ = channel.authorise(Some(&shop.tokens)).await;
 }
 
 /// What is seen is merged and asked about, as the daemon does.
@@ -156,8 +160,10 @@ fn stage() -> &'static Stage {
     STAGE.get_or_init(Stage::set)
 }
 
-/// Orders that are asked for in one call.
-const ORDERS: usize = 8;
+/// Orders that are asked for.
+const ORDERS: usize = 16;
+/// For one question.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 impl Stage {
     fn set() -> Self {

@@ -100,8 +100,8 @@ fn any_delivery_is_admitted_or_refused_and_read() {
 #[test]
 fn any_answer_of_a_marketplace_is_borne() {
     let random = random(5);
-    for round in 0..600_u32 {
-        let mut data = vec![u8::try_from(round % 5).expect("a byte"), byte(&random)];
+    for round in 0..1_500_u32 {
+        let mut data = vec![u8::try_from(round % 5).expect("a byte"), byte(&random), byte(&random)];
         data.extend((0..3 * (1 + random.below(4))).map(|_| byte(&random)));
         entry::answer(&data);
     }

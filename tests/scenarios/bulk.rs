@@ -52,7 +52,7 @@ async fn through(market: &Market, sync: &str) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_orders_are_synced_while_webhooks_stay_instant() {
-    let market = Market::closed(Plan { limits: 1.0, config: FORGETFUL, ..Plan::still() }).await;
+    let market = Market::closed(Plan { limits: 20.0, config: FORGETFUL, ..Plan::still() }).await;
     let counts: Vec<u64> = market.shops.iter().map(fill).collect();
     let market = started(market).await;
     let mut syncs = Vec::new();

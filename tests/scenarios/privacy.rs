@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::process::Command;
 
-use fenicia::net::Method;
 use fenicia::sandbox::{Deed, Wish};
 use serde_json::{Value, json};
 
@@ -107,13 +106,11 @@ async fn a_person_who_is_erased_is_nowhere_any_more() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_of_a_running_daemon_brings_every_order_back() {
-    let mut market = Market::open(Plan::still()).await;
+    let mut market = Market::open(Plan::default()).await;
     market.ready().await;
     for shop in &market.shops {
         shop.ship(&shop.orders(3));
         shop.place(&plant());
-        let asked = market.client().call(Method::Post, &format!("{}/sync", shop.channel_path()), None).await;
-        assert_eq!(asked.status, 202, "{}", asked.text);
     }
     market.agrees().await;
     let before = market.client().all("/api/v1/orders").await;

@@ -27,6 +27,8 @@ pub struct Answer {
     pub bytes: Vec<u8>,
 }
 
+/// For one request, beyond the longest that the API itself waits.
+const TIMEOUT: Duration = Duration::from_secs(90);
 /// Longest wait for something that must come, far above what it takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(150);
 
@@ -74,17 +76,24 @@ impl Client {
         body: Option<&Value>,
         headers: &[(&'static str, &str)],
     ) -> Answer {
-        let mut request = Request::new("test", method, format!("{}{path}", self.base));
-        if !self.key.is_empty() {
-            request = request.header("authorization", format!("Bearer {}", self.key));
+        let request = || {
+            let mut request = Request::new("test", method, format!("{}{path}", self.base));
+            if !self.key.is_empty() {
+                request = request.header("authorization", format!("Bearer {}", self.key));
+            }
+            for (name, value) in headers {
+                request = request.header(name, *value);
+            }
+            match body {
+                Some(body) => request.body("application/json", body.to_string().into_bytes()),
+                None => request,
+            }
+        };
+        let mut sent = self.http.send(request(), TIMEOUT, self.clock.now()).await;
+        if sent.is_err() && method == Method::Get {
+            // On a busy machine the daemon may close a resting connection just as it is used again.
+            sent = self.http.send(request(), TIMEOUT, self.clock.now()).await;
         }
-        for (name, value) in headers {
-            request = request.header(name, *value);
-        }
-        if let Some(body) = body {
-            request = request.body("application/json", body.to_string().into_bytes());
-        }
-        let sent = self.http.send(request, Duration::from_secs(90), self.clock.now()).await;
         let response = sent.expect("an answer of the admin listener");
         let text = String::from_utf8_lossy(&response.body).into_owned();
         Answer {
