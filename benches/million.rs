@@ -197,7 +197,7 @@ async fn apply(store: &Store, now: Timestamp) {
                 placed_at: Some(now),
                 ..Observation::empty(key.order, Source::Payload, now)
             };
-            (item.seq, vec![Tiding::Seen(Box::new(seen))])
+            (item, vec![Tiding::Seen(Box::new(seen))])
         });
         let read: Vec<_> = read.collect();
         count += u32::try_from(read.len()).unwrap_or(0);

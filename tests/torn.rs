@@ -162,7 +162,7 @@ async fn work(store: &Store, from: u64, count: u64, mut tear: impl FnMut(u64, u6
         tear(accepted, applied);
         let now = Timestamp::from_secs(1_800_000_100);
         let Ok(items) = store.inbox(&channel(), 16, now) else { break };
-        let read = items.into_iter().map(|item| (item.seq, vec![seen(n)])).collect();
+        let read = items.into_iter().map(|item| (item, vec![seen(n)])).collect();
         if store.apply_deliveries(&channel(), "test", read, now).await.is_err() {
             break;
         }

@@ -75,8 +75,9 @@ pub struct ChannelActor;
 
 /// Actions that are looked through for those that a person waits for.
 const OWED: usize = 1_000;
-/// Deliveries that are read per turn, so that other messages get in between.
-const INBOX_TURN: usize = 128;
+/// Deliveries that are read per turn. Applying them holds the writer for half a millisecond, which
+/// is how long new deliveries wait longer for it.
+const INBOX_TURN: usize = 16;
 const SUBSCRIPTIONS_EVERY: Duration = Duration::from_hours(24);
 const REREAD_EVERY: Duration = Duration::from_mins(10);
 /// While a person must reconnect the channel, one poll an hour finds out whether somebody has.
@@ -181,7 +182,13 @@ async fn intake(myself: &ActorRef<Message>, state: &mut State) -> Result<(), Sto
         return Ok(());
     }
     let full = items.len() == INBOX_TURN;
-    let read = items.into_iter().map(|item| (item.seq, read(connection, &item))).collect();
+    let read = items
+        .into_iter()
+        .map(|item| {
+            let tidings = read(connection, &item);
+            (item, tidings)
+        })
+        .collect();
     let effects = shared.store.apply_deliveries(&connection.id, connection.kind.name, read, now).await?;
     shared.observe(&connection.id, &effects.changed, &effects.anomalies).await;
     if effects.poll_now {

@@ -184,7 +184,7 @@ impl Keyring {
         Ok(sealed)
     }
 
-    pub(super) fn open(&self, tab: Tab, key: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+    pub(super) fn open(&self, tab: Tab, key: &[u8], sealed: &[u8]) -> Result<Vec<u8>, StoreError> {
         let fault = |what| corrupt(tab, key, what);
         let Some((head, body)) = sealed.split_first_chunk::<HEAD>() else {
             return Err(fault("it is too short"));
@@ -199,7 +199,7 @@ impl Keyring {
             .ok_or_else(|| fault("the key it was sealed with was dropped"))?;
         let mut nonce = [0; NONCE_LEN];
         nonce.copy_from_slice(&head[5..]);
-        let mut body = Zeroizing::new(body.to_vec());
+        let mut body = body.to_vec();
         let plain = epoch
             .key
             .open_in_place(Nonce::assume_unique_for_key(nonce), Aad::from(aad(tab, key)), &mut body)

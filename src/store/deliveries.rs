@@ -6,7 +6,6 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 use super::absorb::{Absorbed, How, Received, absorb};
 use super::rows::{GO_ON, Rows, STOP, Span};
@@ -119,15 +118,15 @@ impl Store {
         &self,
         channel: &ChannelId,
         kind: &'static str,
-        read: Vec<(u64, Vec<Tiding>)>,
+        read: Vec<(InboxItem, Vec<Tiding>)>,
         now: Timestamp,
     ) -> Result<Effects, StoreError> {
         let channel = channel.clone();
         self.write("apply_deliveries", move |tx| {
             let mut effects = Effects::default();
             let mut last = None;
-            for (seq, tidings) in read {
-                let received = apply(tx, &channel, kind, (seq, tidings), &mut effects, now)?;
+            for (item, tidings) in read {
+                let received = apply(tx, &channel, kind, (item, tidings), &mut effects, now)?;
                 last = last.max(received);
             }
             if let Some(last) = last {
@@ -153,7 +152,7 @@ impl Store {
     }
 }
 
-fn split(delivery: Delivery) -> (Head, Zeroizing<Vec<u8>>) {
+fn split(delivery: Delivery) -> (Head, Vec<u8>) {
     let head = Head {
         delivery_id: delivery.delivery_id,
         topic: delivery.topic,
@@ -164,35 +163,31 @@ fn split(delivery: Delivery) -> (Head, Zeroizing<Vec<u8>>) {
         unknown: 0,
         alias: None,
     };
-    (head, Zeroizing::new(delivery.body))
+    (head, delivery.body)
 }
 
 /// The length of the head, the head as JSON, the body as it came.
-fn pack(head: &Head, body: &[u8]) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+fn pack(head: &Head, body: &[u8]) -> Result<Vec<u8>, StoreError> {
     let mut plain = Vec::with_capacity(body.len() + 512);
     plain.extend([0; 4]);
     serde_json::to_writer(&mut plain, head).map_err(|e| StoreError::Corrupt(format!("inbox: {e}")))?;
     let length = u32::try_from(plain.len() - 4).unwrap_or(u32::MAX);
     plain[..4].copy_from_slice(&length.to_be_bytes());
     plain.extend(body);
-    Ok(Zeroizing::new(plain))
+    Ok(plain)
 }
 
-fn unpack(plain: &[u8]) -> Option<(Head, &[u8])> {
+fn unpack(mut plain: Vec<u8>) -> Option<(Head, Vec<u8>)> {
     let (length, rest) = plain.split_first_chunk()?;
-    let (head, body) = rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
-    Some((serde_json::from_slice(head).ok()?, body))
+    let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+    let head = serde_json::from_slice(rest.get(..length)?).ok()?;
+    plain.drain(..4 + length);
+    Some((head, plain))
 }
 
-fn open_row(
-    rows: &impl Rows,
-    tab: Tab,
-    key: &[u8],
-    sealed: &[u8],
-) -> Result<(Head, Zeroizing<Vec<u8>>), StoreError> {
+fn open_row(rows: &impl Rows, tab: Tab, key: &[u8], sealed: &[u8]) -> Result<(Head, Vec<u8>), StoreError> {
     let plain = rows.keyring().open(tab, key, sealed)?;
-    let (head, body) = unpack(&plain).ok_or_else(|| codec::corrupt(tab, key, "it is not a delivery"))?;
-    Ok((head, Zeroizing::new(body.to_vec())))
+    unpack(plain).ok_or_else(|| codec::corrupt(tab, key, "it is not a delivery"))
 }
 
 /// What is stored of a delivery beside its body.
@@ -216,7 +211,7 @@ fn read_row(rows: &impl Rows, tab: Tab, key: &[u8], sealed: &[u8]) -> Result<Inb
         delivery_id: head.delivery_id,
         topic: head.topic,
         notes: head.notes,
-        body: body.to_vec(),
+        body,
         received_at: head.received_at,
     };
     Ok(InboxItem { seq, delivery, attempts: head.attempts, alias: head.alias })
@@ -292,19 +287,36 @@ pub(super) fn keep_alias(
     Ok(())
 }
 
+/// The delivery as it stands now. A row in the inbox is never changed, so what was read of it holds;
+/// one that waits may have been resolved in part meanwhile.
+fn current(
+    tx: &Txn<'_>,
+    channel: &ChannelId,
+    item: InboxItem,
+) -> Result<Option<(Place, Head, Vec<u8>)>, StoreError> {
+    let key = keys::inbox(channel, item.seq);
+    if tx.has(Tab::Inbox, &key)? {
+        let (head, body) = split(item.delivery);
+        return Ok(Some((Place { tab: Tab::Inbox, key }, head, body)));
+    }
+    let Some((place, sealed)) = find(tx, channel, item.seq)? else { return Ok(None) };
+    let (head, body) = open_row(tx, place.tab, &place.key, &sealed)?;
+    Ok(Some((place, head, body)))
+}
+
 /// Applies one delivery; answers when it was received. One that is gone was applied before.
 fn apply(
     tx: &mut Txn<'_>,
     channel: &ChannelId,
     kind: &'static str,
-    (seq, tidings): (u64, Vec<Tiding>),
+    (item, tidings): (InboxItem, Vec<Tiding>),
     effects: &mut Effects,
     now: Timestamp,
 ) -> Result<Option<Timestamp>, StoreError> {
-    let Some((place, sealed)) = find(tx, channel, seq)? else {
+    let seq = item.seq;
+    let Some((place, head, body)) = current(tx, channel, item)? else {
         return Ok(None);
     };
-    let (head, body) = open_row(tx, place.tab, &place.key, &sealed)?;
     let how = how_of(channel, kind, seq, &head, now);
     let mut told = std::collections::BTreeSet::new();
     let mut unknown = Vec::new();

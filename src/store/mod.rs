@@ -26,6 +26,7 @@ mod finish;
 mod incidents;
 mod jobs;
 mod keys;
+mod lanes;
 mod list;
 mod migrate;
 mod open;

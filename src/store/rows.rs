@@ -90,9 +90,8 @@ pub(super) trait Rows {
 
     fn keyring(&self) -> &Keyring;
 
-    fn has(&self, tab: Tab, key: &[u8]) -> Result<bool, StoreError> {
-        Ok(self.get(tab, key)?.is_some())
-    }
+    /// Without reading the value.
+    fn has(&self, tab: Tab, key: &[u8]) -> Result<bool, StoreError>;
 
     /// At most `limit` rows.
     fn rows(&self, tab: Tab, span: &Span, limit: usize) -> Result<Vec<Row>, StoreError> {
@@ -180,6 +179,10 @@ impl Snapshot {
 }
 
 impl Rows for Snapshot {
+    fn has(&self, tab: Tab, key: &[u8]) -> Result<bool, StoreError> {
+        Ok(self.table(tab)?.get(key).map_err(|e| fault(tab, &e))?.is_some())
+    }
+
     fn get(&self, tab: Tab, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         let found = self.table(tab)?.get(key).map_err(|e| fault(tab, &e))?;
         Ok(found.map(|guard| guard.value().to_vec()))

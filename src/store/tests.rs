@@ -69,10 +69,7 @@ impl Bench {
         let accepted = self.store.accept_delivery(&channel, delivery(id, b"{}", self.now)).await;
         assert_eq!(accepted.expect("accepted"), Accepted::New);
         let item = self.store.inbox(&channel, 10, self.now).expect("inbox").pop().expect("pending");
-        self.store
-            .apply_deliveries(&channel, KIND, vec![(item.seq, tidings)], self.now)
-            .await
-            .expect("applied")
+        self.store.apply_deliveries(&channel, KIND, vec![(item, tidings)], self.now).await.expect("applied")
     }
 
     async fn poll(&self, tidings: Vec<Tiding>) -> Effects {

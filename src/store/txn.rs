@@ -114,7 +114,6 @@ impl<'t> Txn<'t> {
     ) -> Result<(), StoreError> {
         let plain =
             serde_json::to_vec(value).map_err(|_| codec::corrupt(tab, &key, "it cannot be encoded"))?;
-        let plain = zeroize::Zeroizing::new(plain);
         let sealed = self.keyring.seal(tab, &key, &plain, &self.shared.random)?;
         self.put_bytes(tab, key, &sealed)
     }
@@ -233,6 +232,10 @@ impl<'t> Txn<'t> {
 }
 
 impl Rows for Txn<'_> {
+    fn has(&self, tab: Tab, key: &[u8]) -> Result<bool, StoreError> {
+        Ok(self.table(tab)?.get(key).map_err(|e| self.fault(tab, &e))?.is_some())
+    }
+
     fn get(&self, tab: Tab, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         let found = self.table(tab)?.get(key).map_err(|e| self.fault(tab, &e))?;
         Ok(found.map(|guard| guard.value().to_vec()))

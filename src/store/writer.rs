@@ -13,30 +13,16 @@ use redb::Database;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use super::lanes::{Answer, Lanes, Message, QUEUE, Work};
 use super::txn::{Memory, Txn};
 use super::{Shared, StoreError, failpoint};
 
-/// Operations that may wait.
-const QUEUE: usize = 1_024;
 /// Most operations of one commit.
 const GROUP: usize = 256;
-/// A group takes no further operation after it has worked for this long.
+/// A group that has worked for this long ends with at most one more operation.
 const GROUP_SPAN: Duration = Duration::from_millis(2);
 /// How long a caller waits for a place in the queue.
 const PATIENCE: Duration = Duration::from_secs(1);
-
-/// An operation: run inside the transaction, then told whether that was committed.
-pub(super) struct Work {
-    name: &'static str,
-    run: Box<dyn for<'t> FnOnce(&mut Txn<'t>) -> Answer + Send>,
-}
-
-type Answer = Box<dyn FnOnce(bool)>;
-
-pub(super) enum Message {
-    Work(Work),
-    Close(oneshot::Sender<()>),
-}
 
 pub(super) enum Writer {
     Thread {
@@ -78,7 +64,7 @@ impl Writer {
     async fn submit(&self, work: Work) -> Result<(), StoreError> {
         match self {
             Self::Inline(engine) => {
-                engine.lock().unwrap_or_else(PoisonError::into_inner).group(work, || None);
+                engine.lock().unwrap_or_else(PoisonError::into_inner).group(work, |_| None);
                 Ok(())
             }
             Self::Thread { queue, .. } => match queue.try_send(Message::Work(work)) {
@@ -112,31 +98,13 @@ impl Writer {
     }
 }
 
-fn run(mut engine: Engine, mut queue: mpsc::Receiver<Message>) {
-    let mut closing = None;
-    while let Some(message) = queue.blocking_recv() {
-        match message {
-            Message::Work(first) => {
-                engine.group(first, || match queue.try_recv() {
-                    Ok(Message::Work(next)) => Some(next),
-                    Ok(Message::Close(done)) => {
-                        queue.close();
-                        closing = Some(done);
-                        None
-                    }
-                    Err(_) => None,
-                });
-            }
-            Message::Close(done) => {
-                queue.close();
-                closing = Some(done);
-            }
-        }
+fn run(mut engine: Engine, queue: mpsc::Receiver<Message>) {
+    let mut lanes = Lanes::new(queue);
+    while let Some(first) = lanes.first() {
+        engine.group(first, |in_time| lanes.next(in_time));
     }
     engine.close();
-    if let Some(done) = closing {
-        let _ = done.send(());
-    }
+    lanes.closed();
 }
 
 /// The database as the writer holds it.
@@ -151,8 +119,9 @@ impl Engine {
         Self { db: Some(db), memory, shared }
     }
 
-    /// Runs `first` and what `next` gives as one transaction, then answers all of them.
-    pub(super) fn group(&mut self, first: Work, next: impl FnMut() -> Option<Work>) {
+    /// Runs `first` and what `next` gives as one transaction, then answers all of them. `next` is
+    /// told whether the group still has time.
+    pub(super) fn group(&mut self, first: Work, next: impl FnMut(bool) -> Option<Work>) {
         let Some(db) = self.db.clone() else {
             return;
         };
@@ -170,7 +139,7 @@ impl Engine {
         &mut self,
         db: &Database,
         first: Work,
-        mut next: impl FnMut() -> Option<Work>,
+        mut next: impl FnMut(bool) -> Option<Work>,
     ) -> Result<Vec<Answer>, (Vec<Answer>, String)> {
         let begun = Instant::now();
         let mut answers = Vec::new();
@@ -187,8 +156,8 @@ impl Engine {
             while let Some(Work { name, run }) = work {
                 names.push(name);
                 answers.push(run(&mut txn));
-                let room = answers.len() < GROUP && begun.elapsed() < GROUP_SPAN && txn.broken().is_none();
-                work = if room { next() } else { None };
+                let in_time = answers.len() < GROUP && begun.elapsed() < GROUP_SPAN;
+                work = if txn.broken().is_none() { next(in_time) } else { None };
             }
             (txn.records(), txn.broken())
         };

@@ -88,7 +88,7 @@ async fn a_name_that_nobody_knows_waits_and_is_resolved_or_given_up_with_a_poll(
     let item = bench.store.inbox(&tienda(), 10, bench.now).expect("inbox").pop().expect("due again");
     assert_eq!(item.seq, seq);
     let again =
-        bench.store.apply_deliveries(&tienda(), KIND, vec![(seq, alias())], bench.now).await.expect("ok");
+        bench.store.apply_deliveries(&tienda(), KIND, vec![(item, alias())], bench.now).await.expect("ok");
     assert_eq!((again.queued, again.unresolved.len()), (0, 1), "the rest is not applied twice");
 
     for _ in 0..6 {

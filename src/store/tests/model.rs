@@ -159,7 +159,7 @@ impl World {
 
     async fn apply(&mut self, tidings: Vec<Tiding>) {
         let pending = self.bench.store.inbox(&tienda(), 10, self.bench.now).expect("inbox");
-        let read = pending.iter().map(|item| (item.seq, tidings.clone())).collect();
+        let read = pending.into_iter().map(|item| (item, tidings.clone())).collect();
         self.bench.store.apply_deliveries(&tienda(), KIND, read, self.bench.now).await.expect("applied");
     }
 

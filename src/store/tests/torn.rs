@@ -145,9 +145,9 @@ async fn work(store: &Store, random: &Random, ledger: &mut Ledger) -> Result<(),
             }
             2 => {
                 let pending = store.inbox(&channel, 5, now)?;
-                let read = pending.iter().map(|item| {
+                let read = pending.into_iter().map(|item| {
                     let status = OrderStatus::ALL[usize::try_from(random.below(5)).unwrap_or(0)];
-                    (item.seq, vec![tiding(seen(&order, Source::Payload, now, status))])
+                    (item, vec![tiding(seen(&order, Source::Payload, now, status))])
                 });
                 let effects = store.apply_deliveries(&channel, KIND, read.collect(), now).await?;
                 ledger.orders.extend(effects.changed.into_iter().map(|changed| changed.order));
