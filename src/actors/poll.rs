@@ -150,13 +150,9 @@ async fn pages(
         if page.next.is_some() && page.next == token {
             return Err(Failure::unavailable("the channel answered the same page again and again"));
         }
-        // Everything up to the end of a cut window has been listed once its last page is here.
-        let watermark = match (&page.next, window.to) {
-            (None, Some(to)) => page.watermark.max(Some(to)),
-            _ => page.watermark,
-        };
         token.clone_from(&page.next);
-        let page = PageIn { tidings: page.tidings, next: page.next, watermark, total: page.total };
+        let page =
+            PageIn { tidings: page.tidings, next: page.next, watermark: page.watermark, total: page.total };
         let now = shared.clock.now();
         let stored =
             shared.store.store_page(&connection.id, connection.kind.name, stream.name, page, now).await;

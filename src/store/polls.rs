@@ -63,7 +63,7 @@ impl Store {
     }
 
     /// T close window: the watermark moves, never backwards; the window is gone. A cut window
-    /// moves it to its end at least.
+    /// moves it to its end and no further, whatever its pages proposed: nothing beyond was listed.
     pub async fn close_window(
         &self,
         channel: &ChannelId,
@@ -74,7 +74,7 @@ impl Store {
         self.write("close_window", move |tx| {
             let mut place = load(tx, &channel, stream)?;
             let Some(window) = place.window.take() else { return Ok(()) };
-            place.watermark = place.watermark.max(window.proposed).max(window.to);
+            place.watermark = place.watermark.max(window.to.or(window.proposed));
             place.last_ok = Some(now);
             save(tx, &channel, stream, &place)
         })

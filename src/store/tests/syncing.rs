@@ -332,6 +332,19 @@ async fn a_window_moves_the_watermark_when_it_is_closed_and_never_back() {
 }
 
 #[tokio::test]
+async fn a_cut_window_moves_the_watermark_to_its_end_whatever_the_pages_propose() {
+    let bench = Bench::configured().await;
+    let end = start().minus(Duration::from_hours(24 * 23));
+    let from = start().minus(Duration::from_hours(24 * 30));
+    let window = Window { from, to: Some(end), token: None, proposed: None, boot: bench.store.boot() };
+    bench.store.open_window(&tienda(), "orders", window, bench.now).await.expect("opened");
+    let page = PageIn { watermark: Some(bench.now), ..PageIn::default() };
+    bench.store.store_page(&tienda(), KIND, "orders", page, bench.now).await.expect("page");
+    bench.store.close_window(&tienda(), "orders", bench.now).await.expect("closed");
+    assert_eq!(bench.store.poll(&tienda(), "orders").expect("place").watermark, Some(end));
+}
+
+#[tokio::test]
 async fn stale_orders_are_found_for_rereading() {
     let bench = Bench::configured().await;
     for (n, status) in [(1, OrderStatus::Accepted), (2, OrderStatus::Delivered), (3, OrderStatus::Pending)] {
