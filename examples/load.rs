@@ -316,6 +316,21 @@ async fn at_size(orders: u64) {
         let (p50, p99) = quantiles(&mut latencies);
         println!("| {what} | {p50:.2} | {p99:.2} |");
     }
+    let session = sign_in(daemon.admin, &daemon.key).await;
+    for (what, path) in
+        [("page: overview", "/"), ("page: orders", "/orders"), ("page: to ship", "/orders?status=accepted")]
+    {
+        let mut latencies = Vec::new();
+        for _ in 0..100 {
+            let begun = Instant::now();
+            let request = hyper::Request::get(path).header("cookie", &session);
+            let (head, text) = send(daemon.admin, request, String::new()).await;
+            latencies.push(begun.elapsed());
+            assert_eq!(head.status, 200, "{path}: {text}");
+        }
+        let (p50, p99) = quantiles(&mut latencies);
+        println!("| {what} | {p50:.2} | {p99:.2} |");
+    }
     println!("\nmemory after that: {:.0} MiB", rss_mib(daemon.child.id()));
 }
 
@@ -417,19 +432,45 @@ impl Drop for Daemon {
 }
 
 async fn get(address: std::net::SocketAddr, key: &str, path: &str) -> (u16, String) {
+    let request = hyper::Request::get(path).header("authorization", format!("Bearer {key}"));
+    let (head, text) = send(address, request, String::new()).await;
+    (head.status.as_u16(), text)
+}
+
+/// The cookie of a session on the page, opened with the key.
+async fn sign_in(address: std::net::SocketAddr, key: &str) -> String {
+    let cookie = |head: &Head| {
+        let cookies = head.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap());
+        cookies.map(|value| value.split(';').next().unwrap()).collect::<Vec<_>>().join("; ")
+    };
+    let (head, text) = send(address, hyper::Request::get("/login"), String::new()).await;
+    let csrf = text.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    let form = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs([("csrf", csrf), ("api_key", key)])
+        .finish();
+    let request = hyper::Request::post("/login")
+        .header("cookie", cookie(&head))
+        .header("content-type", "application/x-www-form-urlencoded");
+    let (head, text) = send(address, request, form).await;
+    assert_eq!(head.status, 303, "{text}");
+    cookie(&head)
+}
+
+type Head = hyper::http::response::Parts;
+
+async fn send(
+    address: std::net::SocketAddr,
+    request: hyper::http::request::Builder,
+    body: String,
+) -> (Head, String) {
     let stream = TcpStream::connect(address).await.unwrap();
     stream.set_nodelay(true).unwrap();
     let (mut send, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
-    let request = hyper::Request::get(path)
-        .header("host", address.to_string())
-        .header("authorization", format!("Bearer {key}"))
-        .body(Full::<Bytes>::default())
-        .unwrap();
-    let answer = send.send_request(request).await.unwrap();
-    let status = answer.status().as_u16();
-    let body = answer.into_body().collect().await.unwrap().to_bytes();
-    (status, String::from_utf8_lossy(&body).into_owned())
+    let request = request.header("host", address.to_string()).body(Full::new(Bytes::from(body))).unwrap();
+    let (head, body) = send.send_request(request).await.unwrap().into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    (head, String::from_utf8_lossy(&body).into_owned())
 }
 
 // ---- the machine -------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ use crate::config::{self, Faults};
 use crate::kinds::KINDS;
 use crate::net::HttpError;
 use crate::random::Random;
-use crate::sandbox::{Running, Shoppers, Tuning, visit};
+use crate::sandbox::{Running, Shoppers, Tuning, visited};
 use crate::telemetry::Metrics;
 
 pub struct DemoOptions {
@@ -40,8 +40,8 @@ pub enum DemoError {
 
 /// The sandbox's allowances, so much larger than the real ones that a demo does not wait.
 const GENEROUS: f64 = 100.0;
-/// Orders that wait in each shop when the demo begins.
-const FIRST_ORDERS: usize = 8;
+/// Orders of the past day that wait in each shop when the demo begins.
+const FIRST_ORDERS: usize = 14;
 
 /// Runs until interrupted or until its time is over. What a person reads goes to `out`.
 pub async fn demo(options: DemoOptions, metrics: Metrics, out: &mut dyn Write) -> Result<(), DemoError> {
@@ -51,7 +51,7 @@ pub async fn demo(options: DemoOptions, metrics: Metrics, out: &mut dyn Write) -
     let random = Random::system();
     for running in &stands {
         for _ in 0..FIRST_ORDERS {
-            visit(running.stand().as_ref(), &random);
+            visited(running.stand().as_ref(), &random, running.stand().kit().now());
         }
     }
     let daemon = start(&folder.path, &stands, metrics).await?;

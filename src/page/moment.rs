@@ -37,7 +37,17 @@ impl Moments {
     /// `Mexico City`, for the foot of a list.
     pub fn zone_name(&self) -> String {
         let name = self.zone.iana_name().unwrap_or("UTC");
-        name.rsplit('/').next().unwrap_or(name).replace('_', " ")
+        let city = name.rsplit('/').next().unwrap_or(name).replace('_', " ");
+        let own = match (city.as_str(), self.language) {
+            ("Mexico City", Language::Spanish) => "Ciudad de México",
+            ("Mexico City", Language::Portuguese) => "Cidade do México",
+            ("Sao Paulo", Language::Spanish | Language::Portuguese) => "São Paulo",
+            ("Bogota", Language::Spanish) => "Bogotá",
+            ("New York", Language::Spanish) => "Nueva York",
+            ("New York", Language::Portuguese) => "Nova York",
+            _ => return city,
+        };
+        own.to_owned()
     }
 
     pub fn zone_id(&self) -> &str {

@@ -25,7 +25,10 @@ struct Line {
     title: String,
     about: String,
     href: String,
-    message: String,
+    /// In the reader's language; empty where nothing failed.
+    cause: String,
+    /// In the words of the channel, or of fenicia where nothing failed.
+    said: String,
     advice: String,
     at: Moment,
     times: String,
@@ -82,8 +85,9 @@ fn line(reader: &Reader<'_>, told: &Notification) -> Line {
         (None, Some(channel)) => (reader.channel_name(channel), format!("/channels/{channel}")),
         (None, None) => (String::new(), String::new()),
     };
-    let kind = told.error.as_ref().map(|error| failure::words(error.kind, w)[2]);
-    let advice = kind.map(|advice| fill(advice, &[("c", channel.as_deref().unwrap_or_default())]));
+    let named = |phrase: &str| fill(phrase, &[("c", channel.as_deref().unwrap_or_default())]);
+    let words = told.error.as_ref().map(|error| failure::words(error.kind, w));
+    let said = told.error.as_ref().map_or(&told.message, |error| &error.message);
     Line {
         id: told.id.clone(),
         tone,
@@ -91,8 +95,9 @@ fn line(reader: &Reader<'_>, told: &Notification) -> Line {
         title: title.to_owned(),
         about,
         href,
-        message: foreign::line(&told.message).chars().take(400).collect(),
-        advice: advice.unwrap_or_default(),
+        cause: words.map(|[_, cause, _]| named(cause)).unwrap_or_default(),
+        said: foreign::line(said).chars().take(400).collect(),
+        advice: words.map(|[.., advice]| named(advice)).unwrap_or_default(),
         at: moments.long(told.opened_at),
         times: if told.count > 1 {
             reader.language().count(told.count, (w.times_one, w.times_other))

@@ -130,7 +130,14 @@ async fn needs(reader: &Reader<'_>, known: &[Known]) -> Result<Vec<Need>, Proble
     for (row, action, order) in of_action(false).chain(of_action(true)) {
         needs.push(about_action(reader, row, action.as_ref(), order.as_ref()));
     }
-    let rows: Vec<&FailureRow> = parked.iter().map(|(row, ..)| row).collect();
+    // A failed check of a channel that is cut off is told already.
+    let is_cut_off = |row: &FailureRow| {
+        row.what == FailedWhat::Poll
+            && known.iter().any(|known| {
+                known.connection.id == row.channel && known.status() == ConnectionStatus::NeedsReconnect
+            })
+    };
+    let rows: Vec<&FailureRow> = parked.iter().map(|(row, ..)| row).filter(|row| !is_cut_off(row)).collect();
     needs.extend(failed_syncs(reader, &rows));
     Ok(needs)
 }
@@ -148,7 +155,7 @@ fn cut_off(reader: &Reader<'_>, known: &Known) -> Need {
         title: fill(w.disconnected_since, &[("c", &name), ("t", &since.unwrap_or_default())]),
         order: String::new(),
         href: String::new(),
-        detail: if may { waiting } else { format!("{} {waiting}", w.ask_admin_to_reconnect) },
+        detail: format!("{} {waiting}", if may { w.permission_why } else { w.ask_admin_to_reconnect }),
         action: if may { w.do_reconnect } else { w.do_open },
         action_href: format!("/channels/{}{path}", known.connection.id),
         about: name,

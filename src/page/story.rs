@@ -22,6 +22,8 @@ pub enum Plot<'a> {
     Plain,
     /// Seen so many times without a change, first then.
     Unchanged { times: usize, first: Timestamp },
+    /// The same message from the channel so many times, first then.
+    Told { times: usize, first: Timestamp },
     /// Succeeded at this attempt.
     After { attempts: u32 },
     /// Failed then, and again at these times.
@@ -60,6 +62,7 @@ impl<'a> Chapter<'a> {
             EventKind::PollSeen | EventKind::SyncSucceeded if event.changes.is_empty() => {
                 Plot::Unchanged { times: 1, first: event.at }
             }
+            EventKind::WebhookReceived => Plot::Told { times: 1, first: event.at },
             _ => Plot::Plain,
         };
         Self { kind, event, changes: event.changes.iter().collect() }
@@ -85,6 +88,11 @@ impl<'a> Chapter<'a> {
                     && older.trigger == self.event.trigger
                     && older.by == self.event.by =>
             {
+                *times += 1;
+                *first = older.at;
+                true
+            }
+            (Plot::Told { times, first }, EventKind::WebhookReceived) => {
                 *times += 1;
                 *first = older.at;
                 true
@@ -122,7 +130,7 @@ impl<'a> Chapter<'a> {
             Plot::Changed { .. } => self.changes.reverse(),
             _ => {}
         }
-        if let Plot::Unchanged { times: 1, .. } = self.kind {
+        if let Plot::Unchanged { times: 1, .. } | Plot::Told { times: 1, .. } = self.kind {
             self.kind = Plot::Plain;
         }
     }
@@ -242,6 +250,19 @@ mod tests {
         assert_eq!(story.len(), 1);
         assert_eq!(story[0].kind, Plot::Unchanged { times: 9, first: Timestamp::EPOCH });
         assert_eq!(story[0].event.at, Timestamp::from_secs(7_200));
+    }
+
+    #[test]
+    fn messages_that_follow_each_other_are_one_entry() {
+        let events = [
+            event(12, EventKind::WebhookReceived, Trigger::Webhook),
+            event(10, EventKind::WebhookReceived, Trigger::Webhook),
+            event(5, EventKind::Created, Trigger::Poll),
+            event(4, EventKind::WebhookReceived, Trigger::Webhook),
+        ];
+        let kinds: Vec<_> = tell(&events, true).into_iter().map(|chapter| chapter.kind).collect();
+        let told = Plot::Told { times: 2, first: Timestamp::from_secs(10) };
+        assert_eq!(kinds, [told, Plot::Plain, Plot::Plain]);
     }
 
     #[test]

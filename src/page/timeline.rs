@@ -167,7 +167,7 @@ fn sentence(reader: &Reader<'_>, chapter: &Chapter<'_>, headline: &Event, channe
             let told = headline.error.as_ref().map(|e| failure::tell(reader, e, Context::of(channel)).title);
             return (format!("{}: {}", w.sync_failed, told.unwrap_or_default()), false);
         }
-        Plot::Plain | Plot::Changed { .. } => {}
+        Plot::Plain | Plot::Changed { .. } | Plot::Told { .. } => {}
     }
     let own = |text: &str| (text.to_owned(), false);
     match headline.kind {
@@ -211,6 +211,10 @@ fn facts(reader: &Reader<'_>, chapter: &Chapter<'_>) -> Vec<String> {
             let (from, to) = (moments.time(*first).text, moments.time(chapter.event.at).text);
             facts.push(format!("{from}–{to}"));
         }
+        Plot::Told { times, first } => {
+            facts.push(reader.language().count(*times as u64, (w.times_one, w.times_other)));
+            facts.push(fill(w.since, &[("t", &moments.time(*first).text)]));
+        }
         Plot::Failed { again, .. } if !again.is_empty() => {
             let times: Vec<String> = again.iter().map(|at| moments.time(*at).text).collect();
             facts.push(fill(w.tried_again, &[("t", &times.join(", "))]));
@@ -225,11 +229,13 @@ fn facts(reader: &Reader<'_>, chapter: &Chapter<'_>) -> Vec<String> {
 
 fn diff(change: &FieldChange, w: &'static Words) -> Diff {
     let told = |value: &Option<String>| value.as_deref().map(|value| value_word(&change.field, value, w));
+    // A short form may hide the difference, and some values are nobody's business.
+    let only_says_so = change.from == change.to;
     Diff {
         field: foreign::line(story::field_name(&change.field, w)),
-        from: told(&change.from),
-        to: told(&change.to),
-        only_says_so: change.from.is_none() && change.to.is_none(),
+        from: told(&change.from).filter(|_| !only_says_so),
+        to: told(&change.to).filter(|_| !only_says_so),
+        only_says_so,
     }
 }
 

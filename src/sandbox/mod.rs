@@ -61,7 +61,7 @@ pub use log::Log;
 pub use message::{Request, Response};
 pub use names::{Goods, Shopper, street, tracking};
 pub use server::Running;
-pub use shoppers::{Shoppers, stir, visit};
+pub use shoppers::{Shoppers, stir, visit, visited};
 pub use stand::{Deed, Refused, Stand, Truth, Wish, WishLine};
 pub use violations::{Violation, Violations};
 pub use webhooks::{Courier, DeliveryRecord, DeliveryState, Manner, Parcel, Try};

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use super::stand::{Deed, Stand, Wish};
+use crate::model::Timestamp;
 use crate::random::Random;
 
 /// Shoppers at work. Dropping it sends them home.
@@ -43,14 +44,26 @@ async fn shop(stands: Vec<Arc<dyn Stand>>, random: Random, orders_per_minute: f6
 
 /// One shopper places one order. A full stand places none.
 pub fn visit(stand: &dyn Stand, random: &Random) -> Option<String> {
-    let wish = Wish {
+    stand.place(&wish(stand, random)).ok()
+}
+
+/// A shopper who came some time in the past day, and what has happened to the orders since.
+pub fn visited(stand: &dyn Stand, random: &Random, now: Timestamp) {
+    let ago = Duration::from_secs(600 + random.below(22 * 3600));
+    let placed = stand.place(&Wish { placed_at: Some(now.minus(ago)), ..wish(stand, random) });
+    if placed.is_ok() && random.below(2) == 0 {
+        stir(stand, random);
+    }
+}
+
+fn wish(stand: &dyn Stand, random: &Random) -> Wish {
+    Wish {
         paid: Some(random.below(6) != 0),
         note: (random.below(8) == 0).then(|| "Please ring twice.".to_owned()),
         tags: if random.below(8) == 0 { vec!["gift".to_owned()] } else { Vec::new() },
         flavour: special(stand, random),
         ..Wish::default()
-    };
-    stand.place(&wish).ok()
+    }
 }
 
 /// Every fifth order is of a special sort.

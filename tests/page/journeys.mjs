@@ -2,8 +2,9 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { spawn } from "node:child_process";
 import { Reader, openBrowser, phone, wide } from "./reader.mjs";
-import { World, until } from "./world.mjs";
+import { World, binary, until } from "./world.mjs";
 
 let world, browser;
 before(async () => { world = await World.begin(); browser = await openBrowser(); });
@@ -29,6 +30,26 @@ journey("1. all is quiet", async () => {
   }
 });
 
+journey("2. a channel is behind", async (t) => {
+  t.after(() => world.amazon.recovers());
+  const key = await world.amazon.places(world);
+  const ana = await comes("ana");
+  await ana.goes("/");
+  await world.amazon.fails({ fault: "rate_limited", seconds: 20 });
+  await world.api(`orders/${key}/sync`, {});
+  const first = ana.page.getByRole("table", { name: "Channels" }).getByRole("row").nth(1);
+  await first.filter({ hasText: "Amazon" }).getByText("Delayed").waitFor({ timeout: 30_000 });
+  await ana.page.getByText(/Amazon is .*behind|Amazon is delayed/).first().waitFor();
+  const reader = await comes("ana");
+  await reader.goes("/channels");
+  await reader.page.getByText(/asks us to wait/).first().waitFor();
+  await reader.page.getByText(/Nothing to do/).first().waitFor();
+  await reader.isAccessible();
+  await ana.page.getByText(/channels are in step/).filter({ hasText: "All" }).waitFor({ timeout: 60_000 });
+  await first.getByText("Connected").waitFor();
+  for (const one of [ana, reader]) await one.leaves();
+});
+
 journey("3. a channel must be reconnected", async () => {
   const ana = await comes("ana");
   await ana.goes("/");
@@ -36,13 +57,13 @@ journey("3. a channel must be reconnected", async () => {
   const key = `walmart:${(await world.walmart.ask("POST", "orders", {})).ids[0]}`;
   await world.api(`orders/${key}/sync`, {}).catch(() => {});
   await ana.page.getByRole("table", { name: "Channels" }).getByText("Reconnect needed").waitFor({ timeout: 30_000 });
-  await ana.page.getByText(/Sandbox Walmart is disconnected since/).waitFor();
+  await ana.page.getByText(/Walmart is disconnected since/).waitFor();
   await ana.page.getByText("Ask an admin to reconnect").first().waitFor();
   assert.equal(await ana.link(/^Reconnect/).count(), 0);
   const luis = await comes("luis");
   await luis.goes("/");
   await luis.link(/^Reconnect/).first().click();
-  await luis.heading("Reconnect Sandbox Walmart").waitFor();
+  await luis.heading("Reconnect Walmart").waitFor();
   await world.walmart.access("restored");
   await luis.button("Test the connection").click();
   await luis.page.getByRole("heading", { name: "Result of the test" }).waitFor();
@@ -94,7 +115,7 @@ journey("7. back with filters", async () => {
   for (const script of [true, false]) {
     const ana = await comes("ana", { script });
     await ana.goes("/orders");
-    await ana.page.getByLabel("Channel", { exact: true }).selectOption({ label: "Sandbox shop" });
+    await ana.page.getByLabel("Channel", { exact: true }).selectOption({ label: "Shopify" });
     await ana.page.getByLabel("Placed", { exact: true }).selectOption({ label: "Last 7 days" });
     await ana.button("Apply").click();
     await ana.page.waitForURL(/channel=shopify/);
@@ -112,7 +133,7 @@ journey("7. back with filters", async () => {
     await ana.page.goBack();
     assert.equal(ana.page.url(), narrowed);
     await ana.page.goForward();
-    await ana.link(/Sandbox shop/).first().click();
+    await ana.link("Shopify remove this filter").first().click();
     await ana.page.waitForURL((url) => !url.searchParams.has("channel") && url.searchParams.has("status"));
     await ana.leaves();
   }
@@ -216,6 +237,38 @@ journey("13. the form says what is missing", async () => {
   await ana.leaves();
 });
 
+journey("13. the channel refuses the parcel", async (t) => {
+  t.after(() => world.amazon.recovers());
+  const key = await world.amazon.places(world, { lines: [pot] });
+  const ana = await comes("ana");
+  await world.amazon.fails({ operation: "confirmShipment", fault: "status", status: 400 });
+  const ships = async (tracking) => {
+    const dialog = ana.page.getByRole("dialog", { name: "Mark as shipped" });
+    await dialog.getByRole("combobox", { name: /^Carrier/ }).fill("UPS");
+    await dialog.getByLabel(/^Tracking number/).fill(tracking);
+    await dialog.getByRole("button", { name: "Ship 1 unit" }).click();
+  };
+  await ana.goes(`/orders/${key}`);
+  await ana.link("Mark as shipped").click();
+  await ships("EST-2219");
+  await ana.page.getByRole("heading", { name: /Amazon refused: shipment|Amazon refused the shipment/ }).waitFor({ timeout: 30_000 });
+  const { items: [failure] } = await world.api("failures?channel=amazon");
+  assert.equal(failure.error.kind, "invalid_request");
+  assert.deepEqual(await world.amazon.effects(key), []);
+  await ana.goes("/");
+  await ana.link(/^Correct and send/).first().click();
+  await ana.page.waitForURL(/\/orders\//);
+  await ana.link(/^Correct and send/).first().click();
+  await ships("1Z999AA10123456784");
+  await ana.page.getByText(/^Amazon confirmed: shipment/).first().waitFor({ timeout: 30_000 });
+  await until("no failure", async () => (await world.api("failures?channel=amazon")).items.length === 0);
+  await ana.page.getByRole("heading", { name: /Amazon refused/ }).waitFor({ state: "hidden" });
+  await ana.goes("/");
+  await ana.page.getByRole("heading", { name: "Nothing needs you" }).waitFor();
+  assert.equal((await world.amazon.effects(key)).length, 1);
+  await ana.leaves();
+});
+
 journey("14. cancel with open eyes", async () => {
   const key = await world.shopify.places(world, { lines: [pot] });
   const ana = await comes("ana");
@@ -267,19 +320,70 @@ journey("15. what a channel cannot do", async () => {
   await ana.leaves();
 });
 
-journey("18. a bulk sync with progress, and stopping it", async (t) => {
+journey("16. an answer that never came", async (t) => {
   t.after(() => world.shopify.recovers());
+  const key = await world.shopify.places(world, { lines: [pot] });
+  await world.shopify.isQuiet();
+  await world.shopify.fails({ operation: "orderCancel", fault: "reset_after" });
   const ana = await comes("ana");
+  await ana.goes(`/orders/${key}/cancel`);
+  await ana.page.getByRole("radio", { name: /Out of stock/ }).check();
+  await ana.button("Cancel order").click();
+  await ana.page.locator("#state").getByText("Cancelled").waitFor({ timeout: 60_000 });
+  await ana.page.getByText(/^Shopify confirmed: cancellation/).first().waitFor({ timeout: 60_000 });
+  const effects = await world.shopify.effects(key);
+  assert.equal(effects.length, 1, "one cancellation was sent");
+  await ana.leaves();
+});
+
+journey("17. a bulk sync with progress goes on after a kill", async (t) => {
+  t.after(() => world.shopify.recovers());
+  await world.shopify.ask("POST", "orders", { count: 60 });
+  let ana = await comes("ana", { viewport: phone });
   await ana.goes("/channels/shopify");
-  await world.shopify.fails({ fault: "delay", ms: 400, times: 8 });
+  await world.shopify.fails({ fault: "delay", ms: 600, times: null });
   await ana.link("Sync orders").click();
   const dialog = ana.page.getByRole("dialog", { name: "Sync orders" });
   await dialog.getByRole("radio", { name: "Last 30 days" }).check();
   await dialog.getByRole("button", { name: "Sync orders" }).click();
-  await ana.page.getByText(/Syncing orders|Orders synced/).first().waitFor();
+  await ana.page.getByText("Syncing orders").first().waitFor();
+  await ana.page.getByRole("progressbar").waitFor();
+  await ana.fits();
+  await ana.isAccessible();
+  const running = () => world.api("channels/shopify").then((channel) => channel.sync?.sync_id ?? null).catch(() => null);
+  const luis = await comes("luis");
+  await luis.goes("/channels");
+  await luis.page.getByText("Syncing orders").first().waitFor();
+  const again = await world.api("channels/shopify/sync", {}).catch((error) => error.message);
+  assert.match(again, /409/);
+  const id = /"sync_id":"([^"]+)"/.exec(again)?.[1] ?? await running();
+  for (const reader of [ana, luis]) await reader.context.close();
+  await world.isKilledAndStartedAgain();
+  await world.shopify.recovers();
+  ana = await comes("ana");
+  await ana.goes("/channels/shopify");
   await ana.page.getByText("Orders synced").waitFor({ timeout: 60_000 });
   await ana.page.getByText(/\d+ in step/).waitFor();
+  const run = id && await world.api(`syncs/${id}`);
+  if (run) assert.deepEqual([run.state, run.failed, run.done], ["done", 0, run.found]);
+  assert.deepEqual(await world.shopify.ask("GET", "effects").then((all) => all.effects.filter((one) => one.operation === "duplicate")), []);
+  await ana.leaves();
+});
+
+journey("18. stopping a bulk sync", async (t) => {
+  t.after(() => world.shopify.recovers());
+  const ana = await comes("ana");
+  await ana.goes("/channels/shopify");
+  await world.shopify.fails({ fault: "delay", ms: 800, times: null });
+  await ana.link("Sync orders").click();
+  const dialog = ana.page.getByRole("dialog", { name: "Sync orders" });
+  await dialog.getByRole("radio", { name: "Last 30 days" }).check();
+  await dialog.getByRole("button", { name: "Sync orders" }).click();
+  await ana.button("Stop").click();
+  await ana.page.getByText(/^Stopped/).first().waitFor({ timeout: 30_000 });
   await world.shopify.recovers();
+  await world.shopify.isQuiet();
+  await ana.link("Sync orders").waitFor();
   await ana.leaves();
 });
 
@@ -292,8 +396,8 @@ journey("19. failures and retry", async (t) => {
   for (const viewport of [wide, phone]) {
     const ana = await comes("ana", { viewport });
     await ana.goes("/failures");
-    await ana.page.getByText(/Sandbox shop · Shopify is having trouble/).waitFor();
-    await ana.page.getByLabel("Channel", { exact: true }).selectOption({ label: "Sandbox seller" });
+    await ana.page.getByText(/Shopify · Shopify is having trouble/).waitFor();
+    await ana.page.getByLabel("Channel", { exact: true }).selectOption({ label: "Amazon" });
     await ana.button("Apply").click();
     await ana.page.waitForURL(/channel=amazon/);
     await ana.page.getByText("Nothing has failed.").waitFor();
@@ -326,6 +430,30 @@ journey("20. news while reading", async () => {
   assert.equal((await row.boundingBox()).height, at.height);
   await ana.link("New orders · show").click();
   await ana.link(await number(fresh)).waitFor();
+  await ana.leaves();
+});
+
+journey("21. the stream breaks", async (t) => {
+  const line = await world.behindALine();
+  t.after(() => line.close());
+  const key = await world.shopify.places(world, { lines: [pot], paid: false });
+  const ana = await Reader.comes(browser, line.world, "ana");
+  await ana.goes(`/orders/${key}`);
+  await ana.page.getByText(/^Live/).first().waitFor();
+  line.cut();
+  await ana.page.getByRole("status").getByText(/^Not live since \d\d:\d\d:\d\d, trying again/).waitFor({ timeout: 30_000 });
+  await world.shopify.happens(key, { deed: "pay" });
+  await until("the payment", async () => (await world.api(`orders/${key}`)).payment_status === "paid");
+  assert.equal(await ana.page.locator("#state").getByText("Payment pending").count(), 1);
+  await ana.button("Sync").click();
+  await ana.page.getByText(/does not answer this browser/).waitFor();
+  line.mend();
+  await ana.page.locator("#state").getByText("Paid", { exact: true }).waitFor({ timeout: 30_000 });
+  await ana.page.getByRole("status").getByText("Live", { exact: true }).waitFor();
+  assert.equal(await ana.page.getByText(/does not answer this browser/).filter({ visible: true }).count(), 0);
+  // Eight tabs at once are usable: hidden ones hold no stream for long.
+  for (let tabs = 1; tabs < 8; tabs++) await ana.opensTab();
+  for (const page of ana.context.pages()) { await page.bringToFront(); await page.goto("/orders", { timeout: 45_000 }); }
   await ana.leaves();
 });
 
@@ -362,6 +490,21 @@ journey("22. by keyboard alone, and rules of accessibility", async () => {
   await ana.page.waitForURL(/\/orders\/./);
   await ana.page.keyboard.press("s");
   await ana.page.locator("#outcome").getByText(/^Up to date|^Updated/).waitFor();
+  await ana.goes(`/orders/${key}`);
+  await ana.link("Mark as shipped").focus();
+  await ana.page.keyboard.press("Enter");
+  const dialog = ana.page.getByRole("dialog", { name: "Mark as shipped" });
+  await dialog.waitFor();
+  for (let tabs = 0; tabs < 12; tabs++) {
+    await ana.page.keyboard.press("Tab");
+    assert.ok(await ana.page.evaluate(() => document.activeElement === document.body || !!document.activeElement.closest("dialog")), "the dialog keeps the focus");
+  }
+  await dialog.getByRole("combobox", { name: /^Carrier/ }).focus();
+  await ana.page.keyboard.type("DHL Express");
+  await ana.page.keyboard.press("Tab");
+  await ana.page.keyboard.type("JD22");
+  await ana.page.keyboard.press("Enter");
+  await ana.page.getByText(/^Shopify confirmed: shipment/).first().waitFor();
   await ana.goes("/settings");
   await ana.page.getByRole("checkbox", { name: /^Keyboard shortcuts/ }).uncheck();
   await ana.button("Save").click();
@@ -528,6 +671,28 @@ journey("the one-time link and keys", async () => {
   const reply = await luis.goes("/login?once=made-up");
   assert.equal(reply.status(), 403);
   for (const reader of [luis, till]) await reader.leaves();
+});
+
+journey("24. the link of the demo works once", async (t) => {
+  const demo = spawn(binary, ["demo", "--for", "60s"], { stdio: ["ignore", "pipe", "ignore"] });
+  const gone = new Promise((done) => demo.once("exit", done));
+  t.after(() => { demo.kill("SIGTERM"); return gone; });
+  let told = "";
+  demo.stdout.on("data", (part) => { told += part; });
+  const link = await until("the demo's link", () => /http:\S+once=\S+/.exec(told)?.[0], 60_000);
+  const own = Object.create(world, { url: { value: new URL(link).origin } });
+  const newcomer = await Reader.comes(browser, own, null);
+  await newcomer.goes(link);
+  await newcomer.heading("Overview").waitFor();
+  assert.equal(new URL(newcomer.page.url()).pathname + new URL(newcomer.page.url()).search, "/");
+  await newcomer.page.getByText(/channels are in step/).waitFor({ timeout: 30_000 });
+  await newcomer.goes("/orders");
+  await until("orders", () => newcomer.rows().count().then((count) => count > 10 || newcomer.page.reload().then(() => null)), 60_000);
+  await newcomer.leaves();
+  const late = await Reader.comes(browser, own, null);
+  assert.equal((await late.goes(link)).status(), 403);
+  await late.heading("Sign in").waitFor();
+  await late.leaves();
 });
 
 // Last, because it locks this address out for a minute.

@@ -1,11 +1,12 @@
 // The world of the journeys: sandbox marketplaces and the real daemon over them, on loopback.
 
 import { spawn } from "node:child_process";
+import { connect, createServer } from "node:net";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-const binary = process.env.FENICIA ?? join(import.meta.dirname, "../../target/debug/fenicia");
+export const binary = process.env.FENICIA ?? join(import.meta.dirname, "../../target/debug/fenicia");
 
 export const password = "barco-de-cedro";
 const hash = "$argon2id$v=19$m=64,t=1,p=1$ZmVuaWNpYS1qb3VybmV5cw$bvXZWKOCNt277R38+69cxNkYwK6EvG1urf749JIyuLc";
@@ -93,6 +94,36 @@ export class World {
       if (shop.takesWebhooks) await shop.ask("PUT", "webhooks", { target });
     }
     await until("all channels", async () => (await this.api("channels")).items.every((one) => one.status === "connected"));
+  }
+
+  /** The same page at an address whose connections can be cut. */
+  async behindALine() {
+    const { hostname, port } = new URL(this.url);
+    const open = new Set();
+    let cut = false;
+    const line = createServer((near) => {
+      if (cut) return near.destroy();
+      const far = connect(Number(port), hostname);
+      for (const end of [near, far]) { open.add(end); end.on("error", () => {}); end.on("close", () => { open.delete(end); near.destroy(); far.destroy(); }); }
+      near.pipe(far).pipe(near);
+    });
+    await new Promise((ready) => line.listen(0, "127.0.0.1", ready));
+    const world = Object.create(this, { url: { value: `http://127.0.0.1:${line.address().port}` } });
+    return {
+      world,
+      cut() { cut = true; for (const end of open) end.destroy(); },
+      mend() { cut = false; },
+      close() { this.cut(); line.close(); },
+    };
+  }
+
+  /** Killed without warning, and started again over the same store. */
+  async isKilledAndStartedAgain() {
+    const gone = new Promise((done) => this.daemon.once("exit", done));
+    this.daemon.kill("SIGKILL");
+    await gone;
+    await rm(join(this.folder, "data/addresses.json"), { force: true });
+    await this.openDaemon();
   }
 
   shops() { return Object.values(this).filter((value) => value instanceof Shop); }

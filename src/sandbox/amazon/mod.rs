@@ -268,7 +268,7 @@ impl Stand for Amazon {
     fn config(&self, channel: &str, base_url: &str) -> String {
         let markets: Vec<String> = MARKETS.iter().map(|market| format!("\"{}\"", market.id)).collect();
         format!(
-            "[channels.{channel}]\nkind = \"amazon\"\nname = \"Sandbox seller\"\nbase_url = \"{base_url}\"\nregion = \"na\"\nmarketplace_ids = [{}]\nseller_id = \"{SELLER_ID}\"\nclient_id = \"{CLIENT_ID}\"\nclient_secret = \"{CLIENT_SECRET}\"\nrefresh_token = \"{REFRESH_TOKEN}\"\n",
+            "[channels.{channel}]\nkind = \"amazon\"\nbase_url = \"{base_url}\"\nregion = \"na\"\nmarketplace_ids = [{}]\nseller_id = \"{SELLER_ID}\"\nclient_id = \"{CLIENT_ID}\"\nclient_secret = \"{CLIENT_SECRET}\"\nrefresh_token = \"{REFRESH_TOKEN}\"\n",
             markets.join(", ")
         )
     }

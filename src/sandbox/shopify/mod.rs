@@ -198,7 +198,7 @@ impl Stand for Shopify {
 
     fn config(&self, channel: &str, base_url: &str) -> String {
         format!(
-            "[channels.{channel}]\nkind = \"shopify\"\nname = \"Sandbox shop\"\nbase_url = \"{base_url}\"\nshop = \"{SHOP}\"\nclient_id = \"{CLIENT_ID}\"\nclient_secret = \"{CLIENT_SECRET}\"\n"
+            "[channels.{channel}]\nkind = \"shopify\"\nbase_url = \"{base_url}\"\nshop = \"{SHOP}\"\nclient_id = \"{CLIENT_ID}\"\nclient_secret = \"{CLIENT_SECRET}\"\n"
         )
     }
 

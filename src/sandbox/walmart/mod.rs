@@ -200,7 +200,7 @@ impl Stand for Walmart {
 
     fn config(&self, channel: &str, base_url: &str) -> String {
         format!(
-            "[channels.{channel}]\nkind = \"walmart\"\nname = \"Sandbox Walmart\"\nbase_url = \"{base_url}\"\nmarket = \"us\"\nclient_id = \"{CLIENT_ID}\"\nclient_secret = \"{CLIENT_SECRET}\"\n"
+            "[channels.{channel}]\nkind = \"walmart\"\nbase_url = \"{base_url}\"\nmarket = \"us\"\nclient_id = \"{CLIENT_ID}\"\nclient_secret = \"{CLIENT_SECRET}\"\n"
         )
     }
 
