@@ -15,6 +15,10 @@ test:
 scenarios:
     cargo test --features long-tests --test scenarios --test fuzz_smoke
 
+# Shipments, corrected numbers and cancellations while answers get lost and the daemon is killed.
+effects actions="1000" seed="1":
+    FENICIA_EFFECTS={{actions}} FENICIA_SEED={{seed}} cargo test --test effects -- --nocapture once_or_says
+
 # Kill, torn-write and failing-disk suites at night length.
 crash cycles="1000" images="1000000":
     FENICIA_CRASH_CYCLES={{cycles}} FENICIA_TORN_IMAGES={{images}} cargo test --release --test crash --test torn -- --nocapture

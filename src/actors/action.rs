@@ -1,4 +1,4 @@
-//! Carries out one outbound action: looks, fixes the intent, sends once, settles.
+//! Carries out one outbound action: looks, fixes the intent, sends once, looks again, settles.
 //!
 //! Started by its channel's actor for the head of an order's queue. Dies or is killed anywhere:
 //! the row says how far it got. An intent without a result means that the effect is unknown, so the
@@ -15,7 +15,9 @@ use super::batcher::Batcher;
 use super::connection::{Connection, with_tokens};
 use super::session::internal;
 use crate::channel::{Fetched, Performed, Refused, Verdict};
-use crate::model::{Action, ActionRequest, ActionState, Failure, FailureKind, Lane, Memo, Order, Tiding};
+use crate::model::{
+    Action, ActionRequest, ActionState, Failure, FailureKind, Lane, Memo, Order, Tiding, Timestamp,
+};
 use crate::store::ActionResult;
 use crate::sync::action::{AfterFailure, after_failure, next_look};
 
@@ -32,6 +34,10 @@ pub struct Settings {
 
 /// Memo key of an action that the marketplace has taken and is working on.
 const SUBMITTED: &str = "fenicia.submitted";
+/// Memo key of an action whose effect the marketplace has confirmed.
+const CONFIRMED: &str = "fenicia.confirmed";
+/// Looks at an order for a confirmed effect before it is left to the order's own sync.
+const MOST_LOOKS_AT_DONE: usize = 2;
 /// How soon after a reconnection what is owed is done.
 const OWED_AGAIN: Duration = Duration::from_secs(30);
 /// Memo key: vain looks for the effect so far.
@@ -81,27 +87,33 @@ async fn step(
     connection: &Arc<Connection>,
     action: &Action,
 ) -> Result<ActionResult, Failure> {
-    // Looking sends nothing, so whatever goes wrong here, nothing was done.
-    let order = look(shared, connection, action).await.map_err(|f| Failure { no_effect: true, ..f })?;
-    if action.state == ActionState::Running {
-        if action.memo.contains_key(SUBMITTED) {
+    let order = match look(shared, connection, action).await {
+        Ok(order) => order,
+        // What the marketplace confirmed needs no proof: the order is read when it can be.
+        Err(_) if is_confirmed(action) => return Ok(ActionResult::Done { shown: false }),
+        // Looking sends nothing, so whatever goes wrong here, nothing was done.
+        Err(failure) => return Err(Failure { no_effect: true, ..failure }),
+    };
+    let verdict = connection.channel.judge(&order, action);
+    match action.state {
+        _ if is_confirmed(action) => Ok(shown(shared, action, verdict)),
+        ActionState::Running if action.memo.contains_key(SUBMITTED) => {
             let answer = with_tokens!(connection, Lane::Action, |call| connection
                 .channel
                 .follow(call, &order, action));
-            return answer.map(|p| performed(shared, p)).or_else(|f| Ok(follow_again(shared, action, f)));
+            Ok(answer.map_or_else(
+                |failure| follow_again(shared, action, failure),
+                |told| performed(shared, action, told),
+            ))
         }
-        match connection.channel.judge(&order, action) {
-            Verdict::Done => return Ok(ActionResult::Done),
-            Verdict::Repeatable => {}
-            Verdict::NotSeen | Verdict::CannotTell => return Ok(unseen(shared, action)),
-        }
-    } else if connection.channel.judge(&order, action) == Verdict::Done {
-        // Somebody, perhaps an earlier try of ours, has already brought it about.
-        return Ok(ActionResult::Done);
+        // Somebody, perhaps an earlier try of ours, has brought it about.
+        _ if verdict == Verdict::Done => Ok(ActionResult::Done { shown: true }),
+        ActionState::Running if verdict != Verdict::Repeatable => Ok(unseen(shared, action)),
+        _ => send(shared, connection, &order, action).await,
     }
-    send(shared, connection, &order, action).await
 }
 
+/// Checks against the fresh order, fixes the intent, sends once.
 async fn send(
     shared: &Shared,
     connection: &Arc<Connection>,
@@ -109,18 +121,29 @@ async fn send(
     action: &Action,
 ) -> Result<ActionResult, Failure> {
     let now = shared.clock.now();
-    let mut memo = match connection.channel.prepare(order, &action.request, now) {
+    let repeats = action.state == ActionState::Running;
+    let memo = match connection.channel.prepare(order, &action.request, now) {
+        // An earlier call may have acted, and the repeat must be the same call.
+        Ok(_) if repeats => without_looks(&action.memo),
+        // Nothing was done yet: what counts is the order as it is now, not as it was when asked.
         Ok(memo) => memo,
+        // It cannot be sent again, and what came of the earlier call is still not known.
+        Err(_) if repeats => return Ok(unseen(shared, action)),
         Err(refused) => return Ok(ActionResult::Failed { failure: refusal(refused) }),
     };
-    // What an earlier attempt fixed stays fixed, so that a repeat is the same call.
-    memo.extend(action.memo.clone());
-    memo.remove(LOOKS);
     let not_sent = |e| Failure { no_effect: true, ..internal(&e) };
     let action = shared.store.intend_action(action.id, memo, now).await.map_err(not_sent)?;
     let answer =
         with_tokens!(connection, Lane::Action, |call| connection.channel.perform(call, order, &action));
-    answer.map(|p| performed(shared, p))
+    answer.map(|told| performed(shared, &action, told))
+}
+
+fn without_looks(memo: &Memo) -> Memo {
+    memo.iter().filter(|(key, _)| *key != LOOKS).map(|(key, text)| (key.clone(), text.clone())).collect()
+}
+
+fn is_confirmed(action: &Action) -> bool {
+    action.state == ActionState::Running && action.memo.contains_key(CONFIRMED)
 }
 
 /// The order as the marketplace has it now, stored.
@@ -144,50 +167,78 @@ async fn look(shared: &Shared, connection: &Arc<Connection>, action: &Action) ->
     stored.map(|(order, _)| order).ok_or_else(|| Failure::not_found("the order is not stored here"))
 }
 
-fn performed(shared: &Shared, performed: Performed) -> ActionResult {
-    match performed {
-        Performed::Done => ActionResult::Done,
+fn performed(shared: &Shared, action: &Action, told: Performed) -> ActionResult {
+    let now = shared.clock.now();
+    match told {
+        // On disk before anything else, then the order is read: what follows asks for what is left.
+        Performed::Done => noted(action, [(CONFIRMED.to_owned(), now.to_string())].into(), now),
         Performed::Unconfirmed { why } => ActionResult::Unknown { failure: Failure::unavailable(why) },
         Performed::Submitted { mut memo, look_after } => {
-            let now = shared.clock.now();
             memo.insert(SUBMITTED.to_owned(), now.to_string());
-            ActionResult::Submitted { memo, look_at: now.plus(look_after) }
+            noted(action, memo, now.plus(look_after))
         }
+    }
+}
+
+/// Further notes beside those that are there.
+fn noted(action: &Action, notes: Memo, look_at: Timestamp) -> ActionResult {
+    let mut memo = without_looks(&action.memo);
+    memo.extend(notes);
+    ActionResult::Submitted { memo, look_at }
+}
+
+/// The marketplace confirmed it; the order may show it a moment later.
+fn shown(shared: &Shared, action: &Action, verdict: Verdict) -> ActionResult {
+    if matches!(verdict, Verdict::Done | Verdict::CannotTell) {
+        return ActionResult::Done { shown: true };
+    }
+    let (memo, looks) = looked(action);
+    match next_look(looks - 1, shared.clock.now()) {
+        Some(look_at) if looks < MOST_LOOKS_AT_DONE => ActionResult::Submitted { memo, look_at },
+        _ => ActionResult::Done { shown: false },
     }
 }
 
 /// A failed question how it is getting on harms nothing; a refusal is the outcome.
 fn follow_again(shared: &Shared, action: &Action, failure: Failure) -> ActionResult {
-    if failure.kind.is_temporary() {
-        let harmless = Failure { no_effect: true, ..failure };
-        match after_failure(&harmless, 4, shared.clock.now(), |span| shared.random.jitter(span)) {
-            AfterFailure::SendAgain(at) => ActionResult::Submitted { memo: action.memo.clone(), look_at: at },
-            AfterFailure::LookFirst(_) | AfterFailure::GiveUp => ActionResult::Unknown { failure: harmless },
+    if !failure.kind.is_temporary() {
+        return ActionResult::Failed { failure };
+    }
+    let harmless = Failure { no_effect: true, ..failure };
+    let tries = action.failed_tries + 1;
+    match after_failure(&harmless, tries, shared.clock.now(), |span| shared.random.jitter(span)) {
+        AfterFailure::SendAgain(look_at) | AfterFailure::LookFirst(look_at) => {
+            ActionResult::Doubtful { failure: harmless, memo: action.memo.clone(), look_at }
         }
-    } else {
-        ActionResult::Failed { failure }
+        AfterFailure::GiveUp => ActionResult::Unknown { failure: harmless },
     }
 }
 
 fn unseen(shared: &Shared, action: &Action) -> ActionResult {
-    let looks: usize = action.memo.get(LOOKS).and_then(|n| n.parse().ok()).unwrap_or(0);
     let failure = Failure::timeout(
         "The answer of the channel was lost, and the order does not show the change. Whether it was done is not to be \
          learnt from here: look in the marketplace, then retry or dismiss.",
     );
-    let mut memo = action.memo.clone();
-    memo.insert(LOOKS.to_owned(), (looks + 1).to_string());
-    match next_look(looks + 1, shared.clock.now()) {
+    let (memo, looks) = looked(action);
+    match next_look(looks, shared.clock.now()) {
         Some(look_at) => ActionResult::Doubtful { failure, memo, look_at },
         None => ActionResult::Unknown { failure },
     }
+}
+
+/// The memo with one more vain look, and how many those are.
+fn looked(action: &Action) -> (Memo, usize) {
+    let looks = action.memo.get(LOOKS).and_then(|n| n.parse().ok()).unwrap_or(0_usize) + 1;
+    let mut memo = action.memo.clone();
+    memo.insert(LOOKS.to_owned(), looks.to_string());
+    (memo, looks)
 }
 
 fn after(shared: &Shared, action: &Action, failure: Failure) -> ActionResult {
     let now = shared.clock.now();
     // What the intent of this attempt fixed is in the store; a vain look counts anew after a send.
     let memo = stored_memo(shared, action);
-    match after_failure(&failure, action.attempts + 1, now, |span| shared.random.jitter(span)) {
+    match after_failure(&failure, action.failed_tries + 1, now, |span| shared.random.jitter(span)) {
         // A look that failed after an earlier send leaves the outcome as unknown as it was.
         AfterFailure::SendAgain(at) if action.state == ActionState::Running => {
             ActionResult::Doubtful { failure, memo, look_at: at }
@@ -221,7 +272,7 @@ fn refusal(refused: Refused) -> Failure {
 
 async fn settle(shared: &Shared, connection: &Connection, action: Action, result: ActionResult) {
     let outcome = match &result {
-        ActionResult::Done => "done",
+        ActionResult::Done { .. } => "done",
         ActionResult::Submitted { .. } => "submitted",
         ActionResult::Later { .. } => "later",
         ActionResult::Doubtful { .. } => "doubtful",
@@ -238,14 +289,10 @@ async fn settle(shared: &Shared, connection: &Connection, action: Action, result
     {
         shared.note_failure(&connection.id, failure).await;
     }
-    let done = matches!(result, ActionResult::Done);
     let now = shared.clock.now();
     if let Err(error) = shared.store.settle_action(action.id, result, now).await {
         tracing::error!(action = %action.id, %error, "the result of an action was not stored; the order is judged again");
         return;
-    }
-    if done && let Err(error) = shared.store.raise(vec![action.order], Lane::Action, now, now).await {
-        tracing::error!(%error, "the check after an action was not queued; the next poll finds the change");
     }
     connection.wake();
 }

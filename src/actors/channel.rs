@@ -460,7 +460,9 @@ async fn ended(state: &mut State, cell: &ActorCell, error: Option<String>) {
                 tracing::error!(channel = %state.connection.id, %error, "a failed poll was not noted");
             }
         }
-        Child::Action(_) | Child::Poll | Child::Bulk | Child::Upkeep => {}
+        // Its next step, or the order's next action, may be due at once.
+        Child::Action(_) => state.connection.wake(),
+        Child::Poll | Child::Bulk | Child::Upkeep => {}
     }
     tell_drained(state);
 }

@@ -1,4 +1,4 @@
-//! `fenicia failures` and `retry`: parked work.
+//! `fenicia failures`, `retry` and `dismiss`: parked work.
 
 use clap::Args;
 use serde::Deserialize;
@@ -27,6 +27,15 @@ pub(super) struct Retry {
     /// Everything that is parked
     #[arg(long, conflicts_with = "ids")]
     all: bool,
+    #[command(flatten)]
+    daemon: Daemon,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Dismiss {
+    /// Which failures, as `fenicia failures` lists them
+    #[arg(required = true, value_name = "ID")]
+    ids: Vec<String>,
     #[command(flatten)]
     daemon: Daemon,
 }
@@ -100,6 +109,17 @@ impl Retry {
                 screen.json(&answer.text)?;
             }
             screen.note(&format!("{id} is put back to work."));
+        }
+        Ok(())
+    }
+}
+
+impl Dismiss {
+    pub(super) async fn run(self, screen: &mut Screen) -> Done {
+        let client = self.daemon.client()?;
+        for id in &self.ids {
+            client.post(&format!("/api/v1/failures/{}/dismiss", segment(id)), &json!({})).await?;
+            screen.note(&format!("{id} is dismissed."));
         }
         Ok(())
     }

@@ -77,6 +77,8 @@ enum Command {
     Failures(failures::Failures),
     /// Put parked work back to work
     Retry(failures::Retry),
+    /// Take note of what failed and leave it
+    Dismiss(failures::Dismiss),
     /// Give fenicia access to an account: prints the address at which you consent
     Connect(connect::Connect),
     /// Make, list and revoke API keys
@@ -125,6 +127,7 @@ fn run(command: Command, screen: &mut Screen) -> Done {
         Command::Cancel(cancel) => wait_for(cancel.run(screen)),
         Command::Failures(failures) => wait_for(failures.run(screen)),
         Command::Retry(retry) => wait_for(retry.run(screen)),
+        Command::Dismiss(dismiss) => wait_for(dismiss.run(screen)),
         Command::Connect(connect) => wait_for(connect.run(screen)),
         Command::Key(keys) => wait_for(keys.run(screen)),
         Command::Export(export) => wait_for(export.run(screen)),

@@ -86,6 +86,9 @@ pub struct Action {
     pub state: ActionState,
     /// How often a call was begun.
     pub attempts: u32,
+    /// Tries in a row that brought neither an outcome nor an answer: the step on the ladder.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub failed_tries: u32,
     /// The user or key that asked.
     pub by: Option<String>,
     pub requested_at: Timestamp,
@@ -97,4 +100,9 @@ pub struct Action {
     #[serde(default)]
     pub memo: Memo,
     pub error: Option<SyncError>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+const fn is_none(count: &u32) -> bool {
+    *count == 0
 }

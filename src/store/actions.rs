@@ -1,5 +1,7 @@
 //! Outbound actions: each a durable row, run one after the other per order.
 
+use std::time::Duration;
+
 use super::failures::{self, Subject};
 use super::jobs::{self, Want};
 use super::orders::Draft;
@@ -204,6 +206,7 @@ pub(super) fn request(
         request,
         state: ActionState::Queued,
         attempts: 0,
+        failed_tries: 0,
         by: Some(by.to_owned()),
         requested_at: now,
         updated_at: now,
@@ -241,7 +244,7 @@ fn settle(
     let mut action = Action { updated_at: now, ..open(tx, id)? };
     let subject = Subject::Action(id, action.order.clone());
     match result {
-        ActionResult::Done => {
+        ActionResult::Done { shown } => {
             action.state = ActionState::Done;
             action.error = None;
             save(tx, &action, None)?;
@@ -249,16 +252,21 @@ fn settle(
             show(tx, &action, Some(event(&action, EventKind::ActionDone, now, told)))?;
             failures::clear(tx, &subject)?;
             incidents::close(tx, &incident_key(id), now)?;
-            verify(tx, &action, now)?;
+            if !shown {
+                verify(tx, &action, now.plus(SHOWN_LATER))?;
+            }
         }
         ActionResult::Submitted { memo, look_at } => {
             action.memo = memo;
+            action.failed_tries = 0;
+            action.error = None;
             save(tx, &action, Some(look_at))?;
         }
         ActionResult::Later { failure, at } => {
             let error = failure.to_error(Some(at));
             action.state = ActionState::Queued;
             action.sent_boot = None;
+            action.failed_tries += 1;
             let first = action.error.as_ref().is_none_or(|known| known.kind != error.kind);
             action.error = Some(error.clone());
             save(tx, &action, Some(at))?;
@@ -269,6 +277,7 @@ fn settle(
         }
         ActionResult::Doubtful { failure, memo, look_at } => {
             action.memo = memo;
+            action.failed_tries += 1;
             action.error = Some(failure.to_error(Some(look_at)));
             save(tx, &action, Some(look_at))?;
             show(tx, &action, None)?;
@@ -282,6 +291,9 @@ fn settle(
     }
     Ok(action)
 }
+
+/// How much later an order is read that did not show a confirmed effect at once.
+const SHOWN_LATER: Duration = Duration::from_secs(30);
 
 fn incident_key(id: ActionId) -> String {
     format!("action:{id}")
@@ -345,7 +357,7 @@ pub(super) fn retry(
     if is_final(action.state) && head(tx, &action.order)?.is_some() {
         return Ok(Err("another action of this order is under way: wait for it".to_owned()));
     }
-    let again = Action { state, updated_at: now, ..action };
+    let again = Action { state, updated_at: now, failed_tries: 0, ..action };
     save(tx, &again, Some(now))?;
     show(tx, &again, None)?;
     Ok(Ok(()))

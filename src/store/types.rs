@@ -337,8 +337,11 @@ pub enum CommandError {
 /// What became of an attempt at an action.
 #[derive(Clone, Debug)]
 pub enum ActionResult {
-    Done,
-    /// Taken by the channel, look again then.
+    /// `shown`: by the order as it is stored; else it is read again a little later.
+    Done {
+        shown: bool,
+    },
+    /// Taken by the channel, look again then. The memo takes the place of the stored one.
     Submitted {
         memo: Memo,
         look_at: Timestamp,

@@ -30,6 +30,7 @@ impl Pair {
             request,
             state: ActionState::Running,
             attempts: 1,
+            failed_tries: 0,
             by: None,
             requested_at: now,
             updated_at: now,

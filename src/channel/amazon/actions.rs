@@ -218,7 +218,7 @@ impl Amazon {
 
     /// The smallest positive integer that names no parcel of this order, called-back ones included.
     /// Parcels that Amazon confirmed but does not list yet count as well.
-    pub(super) fn free_reference(&self, order: &Order) -> u64 {
+    fn free_reference(&self, order: &Order) -> u64 {
         let listed = Facts(order).packages().into_iter();
         let shown = order.shipments.iter().map(|parcel| parcel.shipment_id.clone());
         let mut taken: BTreeSet<u64> =
@@ -367,7 +367,7 @@ pub(super) fn carries(parcels: &[Shipment], tracking: &str, wanted: &[ShipLine])
     !numbered.is_empty() && wanted.iter().all(|line| units(&line.line_id) >= line.quantity)
 }
 
-pub(super) fn has_number(parcel: &Shipment, tracking: &str) -> bool {
+fn has_number(parcel: &Shipment, tracking: &str) -> bool {
     parcel.tracking_number.as_deref().is_some_and(|own| same(own.trim(), tracking.trim()))
 }
 

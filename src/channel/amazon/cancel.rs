@@ -275,7 +275,7 @@ fn is_yes(action: &Action, key: &str) -> bool {
 }
 
 /// Nothing was asked of the order yet, however the call failed.
-fn without_effect(mut failure: Failure) -> Failure {
+pub(super) fn without_effect(mut failure: Failure) -> Failure {
     failure.no_effect = true;
     failure
 }

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use serde::Serialize;
 
-use super::actions::{CARRIER_CODE, CARRIER_NAME, PACKAGE, SHIP_DATE, carries, has_number, judge};
+use super::actions::{CARRIER_CODE, CARRIER_NAME, PACKAGE, SHIP_DATE, carries, judge};
 use super::api::{CONFIRM_SHIPMENT, GET_ORDER, with_query};
+use super::cancel::without_effect;
 use super::document::OrderDocument;
 use super::errors::ApiError;
 use super::facts::Facts;
@@ -84,8 +84,8 @@ impl Amazon {
         }
     }
 
-    /// A reference that meanwhile names another parcel would overwrite that one. Then the next free
-    /// one is put on disk first, and the call follows.
+    /// A repeat under a reference that Amazon has meanwhile confirmed to us for another parcel would
+    /// overwrite that one: it waits until the order lists it, which `judge` then sees.
     async fn ship(
         &self,
         call: Call<'_>,
@@ -94,19 +94,12 @@ impl Amazon {
         tracking: &str,
         items: &[ShipLine],
     ) -> Result<Performed, Failure> {
-        if self.is_another_parcel(order, memo(&action.memo, PACKAGE)?, tracking) {
-            let mut memo = action.memo.clone();
-            memo.insert(PACKAGE.to_owned(), self.free_reference(order).to_string());
-            return Ok(Performed::Submitted { memo, look_after: Duration::ZERO });
+        let taken = |number| self.confirmed_parcels(order).contains(&number);
+        if memo(&action.memo, PACKAGE)?.parse().is_ok_and(taken) {
+            let why = "Amazon does not list another parcel of this order yet. It is tried again later";
+            return Err(without_effect(Failure::unavailable(why).local()));
         }
         self.confirm(call, order, action, tracking, items).await
-    }
-
-    fn is_another_parcel(&self, order: &Order, reference: &str, tracking: &str) -> bool {
-        let by_us = reference.parse().is_ok_and(|number| self.confirmed_parcels(order).contains(&number));
-        let listed = Facts(order).packages().iter().any(|package| package == reference);
-        let same = |parcel: &Shipment| parcel.shipment_id == reference && has_number(parcel, tracking);
-        (by_us || listed) && !order.shipments.iter().any(same)
     }
 
     async fn confirm(

@@ -201,6 +201,8 @@ pub fn judge(order: &Order, action: &Action) -> Verdict {
         _ if done => Verdict::Done,
         // Writing the same into the same shipment again changes nothing.
         (ActionRequest::Ship { .. } | ActionRequest::Tracking { .. }, Mode::Custom) => Verdict::Repeatable,
+        // A sale is given up once: that is looked up before it is said, and refused the second time.
+        (ActionRequest::Cancel { .. }, _) => Verdict::Repeatable,
         _ => Verdict::NotSeen,
     }
 }
@@ -276,6 +278,7 @@ mod tests {
             request,
             state: ActionState::Running,
             attempts: 1,
+            failed_tries: 0,
             by: None,
             requested_at: now(),
             updated_at: now(),
@@ -442,7 +445,7 @@ mod tests {
         let judged = |order: &Order, request| judge(order, &action(order, request));
         assert_eq!(judged(&unsent("custom"), ship(Some("T1"), 2)), Verdict::Repeatable);
         assert_eq!(judged(&unsent("me1"), ship(Some("T1"), 2)), Verdict::NotSeen);
-        assert_eq!(judged(&unsent("me1"), cancel(CancelReason::Other, None)), Verdict::NotSeen);
+        assert_eq!(judged(&unsent("me1"), cancel(CancelReason::Other, None)), Verdict::Repeatable);
         let sent = order("me1", "default", "shipped", &json!({}));
         assert_eq!(judged(&sent, ship(Some("T1"), 2)), Verdict::Done);
         assert_eq!(judged(&sent, ship(None, 2)), Verdict::Done);

@@ -8,7 +8,7 @@ use super::plan::{self, Shortage};
 use super::scalar::filled;
 use crate::channel::{Memo, Refused, Verdict};
 use crate::model::{
-    Action, ActionRequest, CancelAbility, CancelReason, Capabilities, Item, Order, OrderStatus,
+    Action, ActionRequest, ActionState, CancelAbility, CancelReason, Capabilities, Item, Order, OrderStatus,
     PaymentStatus, ReasonChoice, ShipAbility, ShipLine, Shipment, TrackingAbility,
 };
 
@@ -328,8 +328,12 @@ pub(super) fn has_number(parcel: &Shipment, number: &str) -> bool {
 pub(super) fn judge(order: &Order, action: &Action) -> Verdict {
     match &action.request {
         ActionRequest::Ship { tracking_number, items, .. } => {
-            let rest = to_ship(order, action, filled(tracking_number.as_deref()), items);
-            judge_ship(order, &rest)
+            let number = filled(tracking_number.as_deref());
+            // Without a number, what left before anything was sent is somebody else's parcel.
+            if number.is_none() && action.state == ActionState::Queued {
+                return Verdict::NotSeen;
+            }
+            judge_ship(order, &to_ship(order, action, number, items))
         }
         ActionRequest::Tracking { tracking_number, .. } => {
             judge_tracking(order, action, tracking_number.trim())

@@ -50,6 +50,10 @@ impl Api {
             Command::Sync(sync) => sync.run(&mut screen).await,
             Command::Ship(ship) => ship.run(&mut screen).await,
             Command::Cancel(cancel) => cancel.run(&mut screen).await,
+            Command::Track(track) => track.run(&mut screen).await,
+            Command::Failures(failures) => failures.run(&mut screen).await,
+            Command::Retry(retry) => retry.run(&mut screen).await,
+            Command::Dismiss(dismiss) => dismiss.run(&mut screen).await,
             Command::Key(keys) => keys.run(&mut screen).await,
             Command::Export(export) => export.run(&mut screen).await,
             Command::Backup(backup) => backup.run(&mut screen).await,
@@ -158,7 +162,7 @@ async fn an_action_with_an_unknown_outcome_is_not_a_success() {
         ("GET /api/v1/actions/a1", 200, r#"{"id":"a1","kind":"cancel","state":"unknown","attempts":2}"#),
     ])
     .await;
-    let (_, err, exit) = api.run("cancel tienda:1 --reason out_of_stock").await;
+    let (_, err, exit) = api.run("cancel tienda:1 --reason out_of_stock --yes").await;
     assert!(err.contains("unknown") && err.contains("before you try again"), "{err}");
     assert_eq!(exit, Some(trouble::Exit::Failed));
 }
@@ -270,4 +274,55 @@ async fn an_erasure_without_its_proof_is_a_failure() {
     let (_, _, exit) = api.run("erase --email a@example.com").await;
     assert_eq!(exit, Some(trouble::Exit::Failed));
     assert_eq!(api.asked()[0], r#"POST /api/v1/erase {"email":"a@example.com"}"#);
+}
+
+#[tokio::test]
+async fn a_cancellation_that_nobody_can_confirm_is_not_sent() {
+    let api = Api::open(&[]).await;
+    let (out, err, exit) = api.run("cancel tienda:1 --reason out_of_stock").await;
+    assert!(out.is_empty() && err.contains("nothing was cancelled") && err.contains("--yes"), "{err}");
+    assert_eq!(exit, Some(trouble::Exit::Failed));
+    assert!(api.asked().is_empty(), "{:?}", api.asked());
+}
+
+#[tokio::test]
+async fn a_number_is_corrected_and_a_refusal_says_what_to_do() {
+    let api = Api::open(&[(
+        "POST /api/v1/orders/tienda:1/tracking",
+        409,
+        r#"{"title":"Unsupported","status":409,"detail":"There is no shipment yet. Ship it first.","code":"unsupported"}"#,
+    )])
+    .await;
+    let (out, err, exit) = api.run("track tienda:1 --carrier DHL --tracking 1Z --shipment 7").await;
+    assert!(out.is_empty() && err.contains("There is no shipment yet"), "{err}");
+    assert_eq!(exit, Some(trouble::Exit::Failed));
+    assert_eq!(
+        api.asked(),
+        [
+            r#"POST /api/v1/orders/tienda:1/tracking {"carrier":"DHL","shipment_id":"7","tracking_number":"1Z"}"#
+        ]
+    );
+}
+
+#[tokio::test]
+async fn what_is_parked_is_listed_put_back_and_dismissed() {
+    let listed = r#"{"items":[{"id":"f1","what":"action","channel":"tienda","order_id":"tienda:1","action_id":"a1",
+        "error":{"kind":"invalid_request","message":"no such carrier","advice":"Correct it.","retry_at":null},
+        "attempts":2,"failed_at":"2026-11-20T10:00:00Z","next_attempt_at":null}],"next_cursor":null}"#;
+    let api = Api::open(&[
+        ("GET /api/v1/failures?limit=200", 200, listed),
+        ("POST /api/v1/failures/f1/retry", 202, r#"{"retried":1}"#),
+        ("POST /api/v1/failures/retry", 202, r#"{"retried":3}"#),
+        ("POST /api/v1/failures/f1/dismiss", 204, ""),
+    ])
+    .await;
+    let (out, _, exit) = api.run("failures").await;
+    assert!(out.starts_with("f1\taction\ttienda:1\tinvalid_request: no such carrier\t2\t"), "{out}");
+    assert_eq!(exit, None);
+    for line in ["retry f1", "retry --all", "dismiss f1"] {
+        assert_eq!(api.run(line).await.2, None, "{line}");
+    }
+    let (_, err, exit) = api.run("dismiss f2").await;
+    assert!(err.contains("There is no such thing"), "{err}");
+    assert_eq!(exit, Some(trouble::Exit::NotFound));
 }

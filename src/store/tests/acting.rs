@@ -42,7 +42,7 @@ fn cancel() -> ActionRequest {
 
 #[tokio::test]
 async fn actions_of_an_order_run_one_after_the_other() {
-    let bench = Bench::with_order().await;
+    let mut bench = Bench::with_order().await;
     let first = bench.act(ship("A1")).await.expect("queued");
     let second = bench.act(cancel()).await.expect("queued");
     assert_eq!(bench.due(), [first]);
@@ -54,12 +54,13 @@ async fn actions_of_an_order_run_one_after_the_other() {
         bench.store.intend_action(first, Memo::from([("k".to_owned(), "v".to_owned())]), bench.now).await;
     let running = running.expect("begun");
     assert_eq!((running.state, running.attempts, running.sent_boot), (ActionState::Running, 1, Some(1)));
-    let done = bench.settle(first, ActionResult::Done).await;
+    let done = bench.settle(first, ActionResult::Done { shown: false }).await;
     assert_eq!(done.state, ActionState::Done);
     assert_eq!(bench.due(), [second]);
     let order = bench.order("tienda:1");
     assert_eq!(order.last_action.map(|last| last.id), Some(second));
-    assert_eq!(order.sync.state, SyncState::Pending, "its effect is fetched");
+    assert_eq!(order.sync.state, SyncState::Pending, "its effect did not show yet: it is fetched");
+    bench.later(30);
     assert_eq!(bench.claim_one().await.lane, Lane::Action);
     assert_eq!(
         bench.kinds("tienda:1"),
@@ -92,7 +93,7 @@ async fn a_refused_action_is_told_and_can_be_tried_again() {
     bench.store.command(Command::Retry(failure.id), by("ana"), bench.now).await.expect("again");
     assert_eq!(bench.due(), [id]);
     bench.store.intend_action(id, Memo::new(), bench.now).await.expect("begun");
-    bench.settle(id, ActionResult::Done).await;
+    bench.settle(id, ActionResult::Done { shown: false }).await;
     assert!(bench.store.failures(None, None, 10).expect("failures").items.is_empty());
     assert_eq!(bench.store.action(id).expect("read").expect("kept").attempts, 3);
 }
@@ -109,7 +110,7 @@ async fn an_unknown_outcome_is_looked_at_before_anything_is_sent_again() {
     let later = bench.act(ship("A1")).await.expect("queued");
     let refused = bench.store.command(Command::Retry(failure.id.clone()), by("ana"), bench.now).await;
     assert!(matches!(refused, Err(CommandError::Conflict(_))), "one at a time");
-    bench.settle(later, ActionResult::Done).await;
+    bench.settle(later, ActionResult::Done { shown: false }).await;
     bench.store.command(Command::Retry(failure.id), by("ana"), bench.now).await.expect("again");
     let due = bench.store.due_actions(&tienda(), 10, &[], bench.now).expect("due");
     assert_eq!((due[0].id, due[0].state), (id, ActionState::Running));

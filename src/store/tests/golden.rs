@@ -206,6 +206,7 @@ fn actions_and_failures() {
         },
         state: ActionState::Running,
         attempts: 2,
+        failed_tries: 0,
         by: Some("ana".to_owned()),
         requested_at: at(0),
         updated_at: at(1),

@@ -193,7 +193,7 @@ impl World {
             let at = now.plus(Duration::from_mins(1));
             let result = match ending {
                 0 => continue,
-                1 => ActionResult::Done,
+                1 => ActionResult::Done { shown: false },
                 2 => ActionResult::Later { failure: Failure::unavailable("HTTP 503"), at },
                 3 => ActionResult::Unknown { failure: Failure::timeout("no answer") },
                 _ => ActionResult::Failed { failure: Failure::invalid("refused") },

@@ -22,6 +22,9 @@ use crate::web::state::Api;
 const NAME_MAX: usize = 100;
 const LINES_MAX: usize = 500;
 
+const UNDER_WAY: &str =
+    "Another shipment of these units is under way. Wait for its outcome, then ship what is left.";
+
 #[derive(Serialize)]
 struct ActionJson<'a> {
     id: ActionId,
@@ -85,12 +88,12 @@ pub async fn request(api: &Api, key: OrderKey, wish: Wish, asked: Asked) -> Resu
     let found = api
         .read({
             let key = key.clone();
-            move |store| store.order(&key)
+            move |store| Ok(store.order(&key)?.map(|found| (found, store.actions_of(&key))))
         })
         .await?;
-    let (order, _) = found.ok_or_else(|| no_order(&key.to_string()))?;
+    let ((order, _), actions) = found.ok_or_else(|| no_order(&key.to_string()))?;
     let connection = able(api, &order)?;
-    let request = wish.against(&order, api, &connection)?;
+    let request = wish.against(&order, &under_way(&actions?), api, &connection)?;
     let memo = connection.channel.prepare(&order, &request, api.now())?;
     match api.store.command(Command::Act { order: key, request, memo }, asked, api.now()).await? {
         CommandAnswer::Action(id) => {
@@ -179,7 +182,13 @@ impl Wish {
     }
 
     /// Held against the order: the lines exist, and have as many units left.
-    fn against(self, order: &Order, api: &Api, connection: &Connection) -> Result<ActionRequest, Problem> {
+    fn against(
+        self,
+        order: &Order,
+        under_way: &[ShipLine],
+        api: &Api,
+        connection: &Connection,
+    ) -> Result<ActionRequest, Problem> {
         let (carrier, tracking_number, tracking_url, items) = match self {
             Self::Ready(request) => return Ok(request),
             Self::Ship { carrier, tracking_number, tracking_url, items } => {
@@ -188,15 +197,16 @@ impl Wish {
         };
         let items = match items {
             Some(chosen) => {
-                check(&chosen, &order.items)?;
+                check(&chosen, &order.items, under_way)?;
                 chosen
             }
-            None => all_left(&order.items),
+            None => all_left(&order.items, under_way),
         };
         if items.is_empty() {
             let ability = capabilities(order, Some(connection), api.now()).ship;
             return Err(match ability.why {
                 Some(why) => Problem::new(Code::Unsupported, why),
+                None if !under_way.is_empty() => Problem::conflict(UNDER_WAY),
                 None => Problem::conflict("Every unit of this order is shipped or cancelled already."),
             });
         }
@@ -215,12 +225,31 @@ pub fn left(item: &Item) -> u32 {
     item.quantity.saturating_sub(gone)
 }
 
-fn all_left(items: &[Item]) -> Vec<ShipLine> {
-    let lines = items.iter().map(|item| ShipLine { line_id: item.line_id.clone(), quantity: left(item) });
+/// Units that shipments which have not ended yet are about.
+fn under_way(actions: &[Action]) -> Vec<ShipLine> {
+    let open =
+        actions.iter().filter(|action| matches!(action.state, ActionState::Queued | ActionState::Running));
+    open.filter_map(|action| match &action.request {
+        ActionRequest::Ship { items, .. } => Some(items.clone()),
+        _ => None,
+    })
+    .flatten()
+    .collect()
+}
+
+/// Units that are left and that nobody is shipping just now.
+fn free(item: &Item, under_way: &[ShipLine]) -> u32 {
+    let taken = under_way.iter().filter(|line| line.line_id == item.line_id);
+    taken.fold(left(item), |free, line| free.saturating_sub(line.quantity))
+}
+
+fn all_left(items: &[Item], under_way: &[ShipLine]) -> Vec<ShipLine> {
+    let lines =
+        items.iter().map(|item| ShipLine { line_id: item.line_id.clone(), quantity: free(item, under_way) });
     lines.filter(|line| line.quantity > 0).collect()
 }
 
-fn check(chosen: &[ShipLine], items: &[Item]) -> Result<(), Problem> {
+fn check(chosen: &[ShipLine], items: &[Item], under_way: &[ShipLine]) -> Result<(), Problem> {
     for (at, line) in chosen.iter().enumerate() {
         let Some(item) = items.iter().find(|item| item.line_id == line.line_id) else {
             let detail = "The order has no such line. Take line_id from the order's items.";
@@ -233,6 +262,9 @@ fn check(chosen: &[ShipLine], items: &[Item]) -> Result<(), Problem> {
         if line.quantity > left(item) {
             let detail = format!("Only {} units of this line are left to ship.", left(item));
             return Err(Problem::field(format!("items[{at}].quantity"), detail));
+        }
+        if line.quantity > free(item, under_way) {
+            return Err(Problem::conflict(UNDER_WAY));
         }
     }
     Ok(())
@@ -269,16 +301,27 @@ mod tests {
     #[test]
     fn without_a_choice_everything_that_is_left_is_shipped() {
         let items = [item("a", 3, Some(1), None), item("b", 2, Some(1), Some(1)), item("c", 1, None, None)];
-        assert_eq!(all_left(&items), [line("a", 2), line("c", 1)]);
+        assert_eq!(all_left(&items, &[]), [line("a", 2), line("c", 1)]);
     }
 
     #[test]
     fn a_choice_must_fit_the_order() {
         let items = [item("a", 3, Some(1), None), item("b", 2, None, None)];
+        let check = |chosen: &[ShipLine], items: &[Item]| super::check(chosen, items, &[]);
         assert!(check(&[line("a", 2), line("b", 1)], &items).is_ok());
         assert_eq!(field(check(&[line("a", 3)], &items)).as_deref(), Some("items[0].quantity"));
         assert_eq!(field(check(&[line("b", 1), line("x", 1)], &items)).as_deref(), Some("items[1].line_id"));
         assert_eq!(field(check(&[line("b", 1), line("b", 1)], &items)).as_deref(), Some("items[1].line_id"));
+    }
+
+    #[test]
+    fn units_that_are_on_their_way_out_are_nobody_else_s() {
+        let items = [item("a", 3, Some(1), None), item("b", 2, None, None)];
+        let under_way = [line("a", 1), line("b", 2)];
+        assert_eq!(all_left(&items, &under_way), [line("a", 1)]);
+        assert!(super::check(&[line("a", 1)], &items, &under_way).is_ok());
+        let problem = super::check(&[line("a", 2)], &items, &under_way).expect_err("taken");
+        assert_eq!((problem.status.as_u16(), problem.field), (409, None));
     }
 
     #[test]

@@ -75,6 +75,7 @@ fn act(request: ActionRequest, memo: &[(&str, &str)]) -> Action {
         request,
         state: ActionState::Running,
         attempts: 1,
+        failed_tries: 0,
         by: None,
         requested_at: Timestamp::EPOCH,
         updated_at: Timestamp::EPOCH,

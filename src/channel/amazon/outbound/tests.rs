@@ -13,6 +13,7 @@ fn action(request: ActionRequest, memo: Memo, attempts: u32) -> Action {
         request,
         state: ActionState::Running,
         attempts,
+        failed_tries: 0,
         by: None,
         requested_at: Timestamp::parse("2026-11-25T11:59:00Z").expect("time"),
         updated_at: Timestamp::EPOCH,
@@ -82,11 +83,13 @@ async fn two_shipments_asked_for_at_once_become_two_parcels() {
     let channel = amazon(&stand.origin);
     let held = held("UNSHIPPED");
     let first = prepared(&channel, &held, ship("T1", 1), 1);
-    let mut second = prepared(&channel, &held, ship("T2", 1), 1);
+    let early = prepared(&channel, &held, ship("T2", 1), 1);
     assert_eq!(perform(&channel, &held, &first).await, Ok(Performed::Done));
-    second.memo = memo_of(perform(&channel, &held, &second).await.expect("postponed"));
-    assert_eq!(stand.got().len(), 1, "the first parcel is not overwritten");
-    assert_eq!(follow(&channel, &held, &second).await, Ok(Performed::Done));
+    let waits = perform(&channel, &held, &early).await.expect_err("not under the first one's reference");
+    assert!(waits.no_effect && stand.got().len() == 1, "the first parcel is not overwritten");
+    // Prepared when its turn comes, it takes the next one.
+    let second = prepared(&channel, &held, ship("T2", 1), 1);
+    assert_eq!(perform(&channel, &held, &second).await, Ok(Performed::Done));
     assert_eq!(stand.got()[1].json()["packageDetail"]["packageReferenceId"], "2");
 }
 

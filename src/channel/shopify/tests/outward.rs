@@ -49,6 +49,7 @@ fn action(order: &Order, request: ActionRequest) -> Action {
         request,
         state: ActionState::Running,
         attempts: 1,
+        failed_tries: 0,
         by: None,
         requested_at: Timestamp::EPOCH,
         updated_at: Timestamp::EPOCH,

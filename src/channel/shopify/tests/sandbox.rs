@@ -77,6 +77,7 @@ impl World {
             request,
             state: ActionState::Running,
             attempts: 1,
+            failed_tries: 0,
             by: None,
             requested_at: Timestamp::EPOCH,
             updated_at: Timestamp::EPOCH,

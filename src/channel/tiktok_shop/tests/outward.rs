@@ -105,6 +105,7 @@ fn action(order: &Order, request: ActionRequest, memo: Memo) -> Action {
         request,
         state: ActionState::Running,
         attempts: 1,
+        failed_tries: 0,
         by: None,
         requested_at: now(),
         updated_at: now(),
