@@ -4,6 +4,8 @@ use serde_json::Value;
 
 pub struct Row {
     pub kind: &'static str,
+    /// Orders that are acted on at the same time: with more, its allowance would only make calls wait.
+    pub at_once: usize,
     /// The sorts of orders that can be acted on, beside the ordinary one.
     pub flavours: &'static [&'static str],
     /// The stand's words for the calls that ship, correct a number, cancel, and read an order.
@@ -29,6 +31,7 @@ impl Row {
 pub const ROWS: &[Row] = &[
     Row {
         kind: "shopify",
+        at_once: 20,
         flavours: &["two_locations", "many_lines", "no_customer", "authorized"],
         ships: &["fulfillmentCreate"],
         tracks: &["fulfillmentTrackingInfoUpdate"],
@@ -40,6 +43,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         kind: "amazon",
+        at_once: 20,
         flavours: &["gift", "canada", "brazil", "business"],
         ships: &["confirmShipment"],
         tracks: &["confirmShipment"],
@@ -59,6 +63,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         kind: "mercadolibre",
+        at_once: 6,
         flavours: &["custom", "cart", "slow"],
         ships: &["seller_notifications", "update_shipment"],
         tracks: &["seller_notifications", "update_shipment"],
@@ -71,6 +76,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         kind: "walmart",
+        at_once: 20,
         flavours: &["acknowledged", "subscription", "many_lines"],
         ships: &["acknowledge", "ship"],
         tracks: &["ship"],
@@ -89,6 +95,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         kind: "tiktok_shop",
+        at_once: 20,
         flavours: &["gb", "mx", "id", "cod"],
         ships: &["ship_units", "ship_package"],
         tracks: &["update_order_shipping", "update_package_shipping"],

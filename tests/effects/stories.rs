@@ -14,9 +14,6 @@ use super::ledger::{Entry, Tally, Wanted};
 use super::rows::Row;
 use super::shop::Shop;
 
-/// Orders that are acted on at the same time.
-const AT_ONCE: usize = 20;
-
 #[derive(Clone, Copy, Debug)]
 enum Story {
     Whole,
@@ -65,7 +62,7 @@ pub async fn tell(row: &'static Row, wanted: usize, seed: u64) -> Tally {
     let mut nth = 0;
     while tally.asked < wanted && tally.faults.len() < 10 {
         let mut under_way = JoinSet::new();
-        for _ in 0..AT_ONCE {
+        for _ in 0..row.at_once {
             let stage = Arc::clone(&stage);
             under_way.spawn(async move { stage.order(nth).await });
             nth += 1;

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::document::{Id, TokenDoc};
 use super::refusal::{About, nonsense, refusal, token_refusal};
@@ -106,7 +106,7 @@ impl Api {
         }
     }
 
-    /// Sends once; a success may have any body.
+    /// Sends once. A success has no body or JSON: a page comes from something in between.
     pub async fn write(
         &self,
         call: Call<'_>,
@@ -114,7 +114,10 @@ impl Api {
         method: Method,
         body: &serde_json::Value,
     ) -> Result<Response, Failure> {
-        self.send(call, ask, method, Some(body.to_string().into_bytes())).await
+        let operation = ask.operation;
+        let response = self.send(call, ask, method, Some(body.to_string().into_bytes())).await?;
+        let is_json = serde_json::from_slice::<IgnoredAny>(&response.body).is_ok();
+        if is_json || response.body.is_empty() { Ok(response) } else { Err(nonsense(operation, &response)) }
     }
 
     async fn send(
