@@ -13,7 +13,11 @@ test:
 
 # The daemon's story over all channels, and mutated inputs.
 scenarios:
-    cargo test --features long-tests --test scenarios --test fuzz_smoke
+    cargo test --test scenarios --test fuzz_smoke -- --test-threads 8
+
+# Random lives of orders in bad weather, bulk syncs at the real allowances, in virtual time.
+histories histories="2000" bulk="10000":
+    FENICIA_HISTORIES={{histories}} FENICIA_BULK={{bulk}} cargo test --release --test inbound -- --nocapture
 
 # Shipments, corrected numbers and cancellations while answers get lost and the daemon is killed.
 effects actions="1000" seed="1":

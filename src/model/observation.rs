@@ -122,7 +122,8 @@ pub struct Observation {
     pub aliases: Vec<String>,
     pub anomalies: Vec<Anomaly>,
     /// What the source did not hold and one fetch would complete. The fetch is queued behind
-    /// everything urgent.
+    /// everything urgent. Of a fetch itself: the marketplace held a part back for now, and a later
+    /// one may complete it.
     pub incomplete: bool,
 }
 

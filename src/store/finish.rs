@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::absorb::{changed, remember_aliases, take_events};
 use super::failures::{self, Subject};
-use super::jobs::{self, Job};
+use super::jobs::{self, Job, Want};
 use super::orders::Draft;
 use super::txn::Txn;
 use super::{Claim, Finished, Incident, Store, StoreError, SyncOutcome, changes, incidents, syncs};
@@ -16,6 +16,9 @@ use crate::sync::{Applied, Merged, Merging, merge};
 
 /// Waits before an order that is not stored is looked for again: it may be too new to be read.
 const LOOK_AGAIN: [Duration; 3] = [Duration::from_secs(5), Duration::from_secs(30), Duration::from_mins(2)];
+/// Waits before a fetch that was answered without some of its parts is repeated.
+const COMPLETE_AGAIN: [Duration; 3] =
+    [Duration::from_mins(2), Duration::from_mins(15), Duration::from_hours(1)];
 /// From this attempt on a failing order counts as failed for its bulk sync.
 const BULK_PATIENCE: u32 = 3;
 
@@ -66,7 +69,7 @@ impl Finishing {
 
     fn found(&self, tx: &mut Txn<'_>, kind: &'static str, seen: Observation) -> Result<Finished, StoreError> {
         let key = self.key();
-        let stamp = seen.changed_at;
+        let (stamp, incomplete) = (seen.changed_at, seen.incomplete);
         remember_aliases(tx, key, &seen.aliases)?;
         let known = Draft::open(tx, key)?;
         let merging = Merging { key, channel_kind: kind, trigger: self.claim.lane.trigger(), now: self.now };
@@ -94,8 +97,10 @@ impl Finishing {
         } else if self.is_manual() || mended {
             draft.tell(self.event(EventKind::SyncSucceeded, "Up to date, nothing changed"));
         }
+        let misses = jobs::load(tx, key)?.map_or(0, |job| job.misses);
         finished.again = self.succeed(tx)?;
-        let state = if finished.again { SyncState::Pending } else { SyncState::Synced };
+        let completed_later = incomplete && !finished.again && self.complete_later(tx, misses)?;
+        let state = if finished.again || completed_later { SyncState::Pending } else { SyncState::Synced };
         draft.order.sync = SyncInfo { state, last_success_at: Some(self.now), error: None };
         if let Some((created, fields)) = news {
             let seq = changes::append(tx, &draft.order, created, fields, self.now)?;
@@ -103,6 +108,17 @@ impl Finishing {
         }
         draft.save(tx)?;
         Ok(finished)
+    }
+
+    /// The channel held a part of the order back: it is read again a few times. Whatever else asks for
+    /// the order meanwhile is not kept waiting by that. Answers whether a reading is due.
+    fn complete_later(&self, tx: &mut Txn<'_>, misses: u32) -> Result<bool, StoreError> {
+        let Some(wait) = COMPLETE_AGAIN.get(misses as usize) else { return Ok(false) };
+        jobs::want(tx, self.key(), Want::at(Lane::Poll, self.now.plus(*wait)))?;
+        let job = jobs::load(tx, self.key())?;
+        let next = job.clone().map(|job| Job { misses: misses + 1, ..job });
+        jobs::save(tx, self.key(), job.as_ref(), next.as_ref())?;
+        Ok(true)
     }
 
     fn missing(&self, tx: &mut Txn<'_>, reach: Option<Duration>) -> Result<Finished, StoreError> {

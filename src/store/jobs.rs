@@ -38,7 +38,8 @@ pub(super) struct Job {
     /// Runs in a row that were killed.
     #[serde(default)]
     pub(super) interrupted: u32,
-    /// How often an order that is not stored was not found.
+    /// How often an order that is not stored was not found, or the order was read without some of its
+    /// parts.
     #[serde(default)]
     pub(super) misses: u32,
     #[serde(default)]

@@ -113,9 +113,8 @@ async fn a_backup_of_a_running_daemon_brings_every_order_back() {
         shop.place(&plant());
     }
     market.agrees().await;
-    let before = market.client().all("/api/v1/orders").await;
     let copy = market.folder.path().join("copy.redb");
-    run(&market.folder, &["backup"], &copy);
+    let before = copy_in_a_quiet_moment(&market, &copy).await;
     assert_eq!(traces(market.folder.path()), Vec::<String>::new(), "people are sealed in the copy as well");
     // What comes after the copy was made is not in it.
     for shop in market.shops.iter().filter(|shop| shop.row.webhooks.is_some()) {
@@ -138,6 +137,23 @@ async fn a_backup_of_a_running_daemon_brings_every_order_back() {
     }
     assert_eq!(after, before);
     assert!(daemon.stop().success());
+}
+
+/// Makes copies until one was made while nothing changed; answers the orders of that moment.
+async fn copy_in_a_quiet_moment(market: &Market, copy: &Path) -> Vec<Value> {
+    let patience = market.client().patience();
+    loop {
+        for shop in &market.shops {
+            market.idle(shop).await;
+        }
+        let before = market.client().all("/api/v1/orders").await;
+        drop(std::fs::remove_file(copy));
+        run(&market.folder, &["backup"], copy);
+        if market.client().all("/api/v1/orders").await == before {
+            return before;
+        }
+        assert!(patience.is_left(), "the orders never rest");
+    }
 }
 
 fn run(folder: &Folder, words: &[&str], file: &Path) {

@@ -52,7 +52,10 @@ pub fn observe(id: ChannelOrderId, reading: &Reading<'_>) -> Observation {
         fulfilled_by: fulfilled_by(order),
         facts: facts(reading, folded.as_deref()),
         anomalies: anomalies(reading),
-        incomplete: refund == Refund::Unseen && (may_be_refunded(order) || status == Native::Absent),
+        // A fetch that saw no refunds may not see them.
+        incomplete: reading.source != Source::Fetch
+            && refund == Refund::Unseen
+            && (may_be_refunded(order) || status == Native::Absent),
         status,
         ..Observation::empty(id, reading.source, reading.read_at)
     }

@@ -95,6 +95,28 @@ async fn a_trigger_during_a_run_makes_a_second_run() {
 }
 
 #[tokio::test]
+async fn an_order_that_is_read_with_a_hole_is_read_again_a_few_times() {
+    let mut bench = Bench::configured().await;
+    bench.deliver("d1", vec![hint("1")]).await;
+    bench.later(1);
+    let mut fetched = seen("1", Source::Fetch, bench.now, OrderStatus::Accepted);
+    fetched.incomplete = true;
+    for wait in [120, 900, 3_600] {
+        let claim = bench.claim_one().await;
+        bench.finish(claim, found(fetched.clone())).await;
+        assert_eq!(bench.order("tienda:1").sync.state, SyncState::Pending);
+        bench.later(wait - 1);
+        assert!(bench.claim().await.is_empty(), "{wait} s are waited");
+        bench.later(1);
+    }
+    let claim = bench.claim_one().await;
+    bench.finish(claim, found(fetched)).await;
+    assert_eq!(bench.order("tienda:1").sync.state, SyncState::Synced);
+    bench.later(86_400);
+    assert!(bench.claim().await.is_empty(), "not for ever");
+}
+
+#[tokio::test]
 async fn a_failure_is_told_waits_and_is_over_with_the_next_success() {
     let mut bench = Bench::configured().await;
     bench.poll(vec![tiding(seen("1", Source::Listing, bench.now, OrderStatus::Accepted))]).await;

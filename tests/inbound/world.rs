@@ -1,0 +1,342 @@
+//! One marketplace and a daemon that keeps its only channel, in one process and in virtual time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fenicia::actors::Handle;
+use fenicia::channel::{Call, Env, Fetched};
+use fenicia::clock::Clock;
+use fenicia::config;
+use fenicia::kinds::KINDS;
+use fenicia::model::{
+    ChannelId, ChannelOrderId, ConnectionState, Lane, Observation, Order, OrderKey, Person, SyncId,
+    Timestamp, Trigger,
+};
+use fenicia::net::{Http, HttpOptions};
+use fenicia::random::Random;
+use fenicia::sandbox::{self, Deed, Fault, Kit, Rule, Running, Stand, Tuning, Wish};
+use fenicia::store::testing::on_backend;
+use fenicia::store::{Asked, Command, CommandAnswer, CommandError, Store, SyncStatus, verify_running};
+use fenicia::sync::{Merged, Merging, merge};
+use fenicia::telemetry::Metrics;
+use fenicia::web::{AdminOptions, Api, Bound, Options, Serving, WebhooksOptions};
+
+use serde_json::Value;
+
+use super::disk::Disk;
+
+pub struct World {
+    pub kind: &'static str,
+    pub id: ChannelId,
+    pub clock: Clock,
+    shop: Running,
+    folder: tempfile::TempDir,
+    disk: Disk,
+    daemon: Option<Daemon>,
+}
+
+struct Daemon {
+    store: Store,
+    handle: Handle,
+    /// Where webhooks are sent.
+    target: String,
+    // Listens until it is dropped.
+    _serving: Serving,
+}
+
+/// A Tuesday. Marketplaces reckon with weekdays.
+const START: i64 = 1_796_119_200;
+
+impl World {
+    /// With the marketplace's real allowances and waits.
+    pub async fn open(kind: &'static str, seed: u64, config: &str) -> Self {
+        let mut world = Self::closed(kind, seed, config).await;
+        world.start().await;
+        world
+    }
+
+    /// The shop is open, the daemon is not running yet.
+    pub async fn closed(kind: &'static str, seed: u64, config: &str) -> Self {
+        let clock = Clock::starting_at(Timestamp::from_secs(START));
+        let kit = Kit::new(clock.clone(), Random::seeded(seed), Tuning::default());
+        let shop = Running::open(sandbox::open(kind, kit).expect("the sandbox plays it"), 0).await;
+        let shop = shop.expect("loopback");
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = folder.path().join("data");
+        let text = format!(
+            "{config}\n[store]\npath = {data:?}\n[webhooks]\nlisten = \"127.0.0.1:0\"\npublic_url = \"https://orders.example.com\"\n[admin]\nlisten = \"127.0.0.1:0\"\n{}",
+            shop.config("shop")
+        );
+        std::fs::write(folder.path().join("config.toml"), text).expect("a config");
+        let id = ChannelId::new("shop").expect("an id");
+        Self { kind, id, clock, shop, folder, disk: Disk::default(), daemon: None }
+    }
+
+    pub async fn start(&mut self) {
+        let http = Http::new(HttpOptions {
+            body_max_bytes: 32 << 20,
+            connect_timeout: Duration::from_secs(10),
+            user_agent: "fenicia/inbound".to_owned(),
+        });
+        let random = Random::seeded(u64::try_from(self.clock.now().as_millis()).expect("later than 1970"));
+        let env = Env { clock: self.clock.clone(), random: random.clone(), http: http.expect("a client") };
+        let config = config::load_connected(&self.folder.path().join("config.toml"), KINDS, &env);
+        let (config, connections) = config.unwrap_or_else(|faults| panic!("{faults}"));
+        let bound = Bound::bind(config.webhooks.listen, config.admin.listen).await.expect("ports");
+        let target = format!("http://{}/webhooks/{}", bound.addresses().webhooks, self.id);
+        let options = fenicia::store::Options::new(&config.store.path, self.clock.clone(), random.clone());
+        let store = on_backend(options, self.disk.clone()).expect("a store");
+        let started = Handle::start(store.clone(), self.clock.clone(), random.clone(), &config, connections);
+        let handle = started.await.expect("a tree");
+        let options = Options {
+            webhooks: WebhooksOptions {
+                origin: "https://orders.example.com".to_owned(),
+                max_body: config.webhooks.max_body,
+            },
+            admin: AdminOptions { public_url: None, trusted_proxies: Vec::new() },
+            data_dir: config.store.path.clone(),
+        };
+        let metrics = Metrics::unrecorded();
+        let api = Api::new(store.clone(), handle.clone(), self.clock.clone(), random, metrics, options);
+        self.kit().webhooks.set_target(Some(target.clone()));
+        self.daemon = Some(Daemon { store, handle, target, _serving: bound.serve(&Arc::new(api)) });
+    }
+
+    /// As `kill -9`: what was committed is there at the next start, nothing else.
+    pub async fn kill(&mut self) {
+        let left = self.disk.as_it_is();
+        let Daemon { store, handle, _serving, .. } = self.daemon.take().expect("the daemon runs");
+        drop(_serving);
+        handle.stop(Duration::ZERO).await;
+        store.close().await;
+        self.disk = left;
+    }
+
+    fn daemon(&self) -> &Daemon {
+        self.daemon.as_ref().expect("the daemon runs")
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.daemon().store
+    }
+
+    pub fn handle(&self) -> &Handle {
+        &self.daemon().handle
+    }
+
+    pub fn stand(&self) -> &dyn Stand {
+        self.shop.stand().as_ref()
+    }
+
+    pub fn kit(&self) -> &Kit {
+        self.stand().kit()
+    }
+
+    // ---- what happens ----------------------------------------------------------------------
+
+    pub fn place(&self, wish: &Wish) -> String {
+        self.stand().place(wish).unwrap_or_else(|refused| panic!("{}: {refused}", self.kind))
+    }
+
+    /// Paid orders, a tenth of a second apart, the first that long ago.
+    pub fn earlier_orders(&self, count: usize, ago: Duration) -> Vec<String> {
+        let first = self.clock.now().minus(ago);
+        let at = |n: usize| Some(first.plus(Duration::from_millis(n as u64 * 100)));
+        let wish = |n: usize| Wish { paid: Some(true), placed_at: at(n), ..Wish::default() };
+        (0..count).map(|n| self.place(&wish(n))).collect()
+    }
+
+    pub fn ship(&self, order: &str) {
+        let deed = Deed::Ship { carrier: None, tracking: None, units: None };
+        let left = self.stand().happen(order, &deed);
+        left.unwrap_or_else(|refused| panic!("{}: {refused}", self.kind));
+    }
+
+    pub fn suffers(&self, fault: Fault) {
+        self.kit().faults.add(Rule::always("*", fault));
+    }
+
+    /// Webhooks reach nobody from now on; answers where they went.
+    pub fn cut_the_way_in(&self) -> String {
+        self.kit().webhooks.set_target(Some("http://127.0.0.1:9/webhooks/shop".to_owned()));
+        self.daemon().target.clone()
+    }
+
+    pub fn restore_the_way_in(&self, target: String) {
+        self.kit().webhooks.set_target(Some(target));
+    }
+
+    pub fn mend(&self) {
+        self.kit().faults.clear();
+    }
+
+    pub fn calls(&self) -> u64 {
+        self.kit().effects.call_counts().values().sum()
+    }
+
+    pub fn breaches(&self) -> Vec<String> {
+        let all = self.kit().violations.all();
+        all.iter().take(5).map(|own| format!("{} at {}: {}", own.rule, own.request, own.detail)).collect()
+    }
+
+    // ---- what is known here ------------------------------------------------------------------
+
+    pub fn key(&self, order: &str) -> OrderKey {
+        OrderKey::new(self.id.clone(), ChannelOrderId::new(order).expect("an id"))
+    }
+
+    pub fn order(&self, order: &str) -> Option<(Order, Person)> {
+        self.store().order(&self.key(order)).expect("readable")
+    }
+
+    pub fn state(&self) -> ConnectionState {
+        self.store().connection(&self.id).expect("readable").expect("configured")
+    }
+
+    /// Deliveries, orders and actions that wait.
+    pub fn backlog(&self) -> u64 {
+        self.store().channel_counts(&self.id, self.clock.now()).expect("readable").backlog
+    }
+
+    /// Starts a bulk sync; answers the one that runs when there is one.
+    pub async fn begin_sync(&self, since: Timestamp) -> Result<SyncId, SyncId> {
+        let command = Command::SyncChannel { channel: self.id.clone(), since };
+        let asked = Asked { by: "ana".to_owned(), key: None };
+        let answer = self.store().command(command, asked, self.clock.now()).await;
+        self.handle().nudge(&self.id);
+        match answer {
+            Ok(CommandAnswer::Sync(id)) => Ok(id),
+            Err(CommandError::Running(id)) => Err(id),
+            other => panic!("{}: {other:?}", self.kind),
+        }
+    }
+
+    pub async fn stop_sync(&self, sync: SyncId) {
+        let asked = Asked { by: "ana".to_owned(), key: None };
+        self.store().command(Command::StopSync(sync), asked, self.clock.now()).await.expect("stopped");
+        self.handle().nudge(&self.id);
+    }
+
+    pub async fn sync_order(&self, order: &str) {
+        let asked = Asked { by: "ana".to_owned(), key: None };
+        let command = Command::SyncOrder(self.key(order));
+        self.store().command(command, asked, self.clock.now()).await.expect("queued");
+        self.handle().nudge(&self.id);
+    }
+
+    pub fn sync(&self, sync: SyncId) -> SyncStatus {
+        self.store().sync_status(sync).expect("readable").expect("known")
+    }
+
+    /// How long it takes until this is so; looked at that often, at most that long.
+    pub async fn until(
+        &self,
+        what: &str,
+        (every, most): (Duration, Duration),
+        mut holds: impl FnMut() -> bool,
+    ) -> Duration {
+        let begun = self.clock.now();
+        while !holds() {
+            let waited = self.clock.now().since(begun);
+            assert!(waited <= most, "{}: not within {most:?}: {what}; {:?}", self.kind, self.state());
+            tokio::time::sleep(every).await;
+        }
+        self.clock.now().since(begun)
+    }
+
+    // ---- what is true ----------------------------------------------------------------------
+
+    /// Orders that are not stored as the marketplace has them, by what the stand knows.
+    pub fn untrue(&self) -> Vec<String> {
+        let truths = self.stand().truths(None, usize::MAX);
+        truths
+            .iter()
+            .filter_map(|truth| match self.order(&truth.order_id) {
+                None => Some(format!("{} is not known", truth.order_id)),
+                Some((order, _)) => {
+                    let shown = (
+                        order.number.clone(),
+                        order.status.to_string(),
+                        order.payment_status.to_string(),
+                        order.amounts.total.map(|total| total.to_string()),
+                        order.shipments.len(),
+                    );
+                    let due = (
+                        truth.number.clone(),
+                        truth.status.to_owned(),
+                        truth.payment_status.to_owned(),
+                        truth.total.clone(),
+                        truth.shipments,
+                    );
+                    (shown != due).then(|| format!("{}: {shown:?}, not {due:?}", truth.order_id))
+                }
+            })
+            .collect()
+    }
+
+    /// Fields that are not stored as a fresh reading by the connector has them.
+    pub async fn unlike_a_fresh_reading(&self) -> Vec<String> {
+        let connection = self.handle().channel(&self.id).expect("configured");
+        let truths = self.stand().truths(None, usize::MAX);
+        let orders: Vec<_> = truths.iter().map(|truth| self.key(&truth.order_id).order).collect();
+        let mut unlike = Vec::new();
+        for batch in orders.chunks(connection.channel.batch().max(1)) {
+            let tokens = self.store().tokens(&self.id).expect("readable").expect("tokens");
+            let call = Call { tokens: &tokens, lane: Lane::Manual };
+            for fetched in connection.channel.fetch(call, batch).await.expect("an answer") {
+                let Fetched::Found(seen) = fetched else { panic!("{}: {fetched:?}", self.kind) };
+                unlike.extend(self.differences(*seen));
+            }
+        }
+        unlike
+    }
+
+    fn differences(&self, seen: Observation) -> Vec<String> {
+        let key = self.key(seen.order.as_str());
+        let Some((order, person)) = self.order(seen.order.as_str()) else {
+            return vec![format!("{key} is not known")];
+        };
+        let now = self.clock.now();
+        let how = Merging { key: &key, channel_kind: self.kind, trigger: Trigger::Manual, now };
+        let Merged::Applied(fresh) = merge(None, seen, how) else { panic!("{key}: nothing new") };
+        let (own, fresh) = (content(&order, &person), content(&fresh.order, &fresh.person));
+        let fields = own.iter().filter(|(field, value)| !says_the_same(value, &fresh[*field]));
+        fields.map(|(field, value)| format!("{key}: {field} is {value}, not {}", fresh[field])).collect()
+    }
+
+    /// No breach of the marketplace's protocol, and a sound store.
+    pub fn is_sound(&self) {
+        assert_eq!(self.breaches(), Vec::<String>::new(), "{}", self.kind);
+        assert_eq!(verify_running(self.store()).expect("readable").faults, [], "{}", self.kind);
+    }
+}
+
+/// What an order says, without when and how it came here. The connector's own facts hang on the list
+/// in which it found the order.
+fn content(order: &Order, person: &Person) -> serde_json::Map<String, Value> {
+    let mut content = serde_json::to_value(order).expect("an order");
+    let content = content.as_object_mut().expect("an object");
+    let own = ["version", "created_at", "stored_at", "told", "sync", "last_action", "next_seq", "facts"];
+    for field in own {
+        content.remove(field);
+    }
+    // Unknown, not nothing, as long as only lists without refunds told of the order.
+    let amounts = content.get_mut("amounts").and_then(Value::as_object_mut).expect("amounts");
+    amounts.retain(|field, amount| field != "refunded" || amount != "0.00");
+    content.insert("person".to_owned(), serde_json::to_value(person).expect("a person"));
+    std::mem::take(content)
+}
+
+/// What the marketplace does not say any more stays as it was.
+fn says_the_same(own: &Value, fresh: &Value) -> bool {
+    match (own, fresh) {
+        (_, Value::Null) => true,
+        (Value::Object(own), Value::Object(fresh)) => {
+            fresh.iter().all(|(field, fresh)| says_the_same(own.get(field).unwrap_or(&Value::Null), fresh))
+        }
+        (Value::Array(own), Value::Array(fresh)) => {
+            own.len() == fresh.len() && own.iter().zip(fresh).all(|(own, fresh)| says_the_same(own, fresh))
+        }
+        (own, fresh) => own == fresh,
+    }
+}
