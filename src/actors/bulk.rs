@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
+use serde::{Deserialize, Serialize};
 
 use super::Shared;
 use super::connection::{Connection, with_tokens};
@@ -30,10 +31,18 @@ pub struct Settings {
 
 pub struct State {
     settings: Settings,
-    /// Where the current window ends and the next begins; `None`: the window reaches up to now.
-    from: Timestamp,
-    token: Option<String>,
+    place: Place,
     attempt: u32,
+}
+
+/// Where the listing stands; its JSON is the resume point.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Place {
+    from: Timestamp,
+    /// Where the window that is being listed ends and the next begins; `None`: it reaches up to now.
+    /// The same for all of its pages: a marketplace may refuse a token with another window.
+    to: Option<Timestamp>,
+    token: Option<String>,
 }
 
 pub struct Bulk;
@@ -50,10 +59,13 @@ impl Actor for Bulk {
     ) -> Result<State, ActorProcessingErr> {
         let status = settings.shared.store.sync_status(settings.sync)?.ok_or("the bulk sync is gone")?;
         let durable = settings.connection.channel.streams().first().is_some_and(|s| s.durable_token);
-        let token = status.token.filter(|_| durable || status.boot == settings.shared.store.boot());
-        let from = status.since.unwrap_or(Timestamp::EPOCH);
+        let beginning = Place { from: status.since.unwrap_or(Timestamp::EPOCH), to: None, token: None };
+        let mut place = status.token.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or(beginning);
+        if !durable && status.boot != settings.shared.store.boot() {
+            place.token = None;
+        }
         myself.cast(Message::Next)?;
-        Ok(State { settings, from, token, attempt: 0 })
+        Ok(State { settings, place, attempt: 0 })
     }
 
     async fn handle(
@@ -100,24 +112,29 @@ enum Progress {
 async fn page(state: &mut State, stream: &Stream) -> Result<Progress, Failure> {
     let Settings { shared, connection, sync } = &state.settings;
     let now = shared.clock.now();
-    let to = cut(state.from, stream, now);
-    let request =
-        ListRequest { stream: stream.name, from: state.from, to, token: state.token.as_deref(), bulk: true };
+    let mut place = state.place.clone();
+    if place.token.is_none() {
+        place.to = cut(place.from, stream, now);
+    }
+    let (from, to, token) = (place.from, place.to, place.token.as_deref());
+    let request = ListRequest { stream: stream.name, from, to, token, bulk: true };
     let page = with_tokens!(connection, Lane::Bulk, |call| connection.channel.list(call, request))?;
-    if page.next.is_some() && page.next == state.token {
+    if page.next.is_some() && page.next == place.token {
         return Err(Failure::unavailable("the channel answered the same page again and again"));
     }
-    state.token.clone_from(&page.next);
-    let more = state.token.is_some() || to.is_some();
-    if let (None, Some(to)) = (&state.token, to) {
-        state.from = to;
+    place.token = page.next;
+    let more = place.token.is_some() || to.is_some();
+    if let (None, Some(to)) = (&place.token, to) {
+        place.from = to;
     }
-    let page = PageIn { tidings: page.tidings, next: page.next, watermark: None, total: page.total };
+    let next = serde_json::to_string(&place).ok();
+    let page = PageIn { tidings: page.tidings, next, watermark: None, total: page.total };
     let stored = shared.store.store_bulk_page(&connection.id, connection.kind.name, *sync, page, now).await;
     let effects = stored.map_err(|e| internal(&e))?;
     shared.observe(&connection.id, &effects.changed, &effects.anomalies).await;
     shared.note_success(&connection.id, now).await;
     connection.wake();
+    state.place = place;
     Ok(if more { Progress::More } else { Progress::Listed })
 }
 

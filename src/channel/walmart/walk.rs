@@ -1,10 +1,11 @@
 //! Walking through the list of orders.
 //!
 //! One search finds at most 10,000 orders, its cursor is a ready query whose life is not
-//! documented, and it pages by position over a list that moves. So a walk has parts that are
-//! halved by the time of placing when they are too big, a cursor is not parked, and where the
-//! watermark may move to is the moment when the walk was begun. All of that travels in the token
-//! that the daemon hands back.
+//! documented, and it pages by position over a list that moves: each order that changes meanwhile,
+//! and be it because we acknowledge it, pushes another one past the walk. So a walk has parts that
+//! are halved by the time of placing until each fits on one page; only what was placed within one
+//! second is paged. A cursor is not parked, and where the watermark may move to is the moment when
+//! the walk was begun. All of that travels in the token that the daemon hands back.
 
 use std::time::Duration;
 
@@ -17,8 +18,8 @@ use crate::model::Timestamp;
 pub(super) const REACH: Duration = Duration::from_hours(4296);
 /// Largest page.
 const LIMIT: &str = "200";
-/// Most orders that one search may find.
-const MOST: u64 = 10_000;
+/// Orders on it: a search that finds more is halved.
+const PAGE: u64 = 200;
 /// A cursor that lay longer than this is not used any more.
 const CURSOR_LIFE: Duration = Duration::from_mins(2);
 /// How often a part is begun anew within one walk because its cursor was refused.
@@ -221,9 +222,9 @@ impl Walk {
         true
     }
 
-    /// Whether a first page promises more than one search may find.
+    /// Whether a first page promises more than it shows.
     pub fn is_too_big(&self, page: &PageRead) -> bool {
-        self.cursor.is_none() && page.total.is_some_and(|total| total > MOST)
+        self.cursor.is_none() && page.total.is_some_and(|total| total > PAGE)
     }
 
     pub fn has_no_end(&self) -> bool {
@@ -378,8 +379,8 @@ mod tests {
     #[test]
     fn what_is_too_big_is_halved_without_a_hole() {
         let mut walk = poll();
-        assert!(walk.is_too_big(&page(200, 10_001, "?x")));
-        assert!(!walk.is_too_big(&page(200, 10_000, "?x")));
+        assert!(walk.is_too_big(&page(200, 201, "?x")));
+        assert!(!walk.is_too_big(&page(200, 200, "?x")));
         assert!(walk.split(now()));
         let older = walk.part().expect("older").clone();
         walk.absorb(page(0, 0, ""), now());
