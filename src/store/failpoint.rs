@@ -1,9 +1,9 @@
 //! Named places at which the crash suite lets the process die, right before and right after each
-//! operation's commit. Compiled in with the feature `failpoints` only.
+//! operation's commit. Compiled into debug builds only.
 //!
 //! `FENICIA_FAILPOINT=before:claim_due:3` aborts at the third group that holds a `claim_due`.
 
-#[cfg(feature = "failpoints")]
+#[cfg(debug_assertions)]
 mod armed {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,18 +35,18 @@ mod armed {
     }
 }
 
-#[cfg(feature = "failpoints")]
+#[cfg(debug_assertions)]
 pub(super) fn before_commit(operations: &[&'static str]) {
     armed::hit("before", operations);
 }
 
-#[cfg(feature = "failpoints")]
+#[cfg(debug_assertions)]
 pub(super) fn after_commit(operations: &[&'static str]) {
     armed::hit("after", operations);
 }
 
-#[cfg(not(feature = "failpoints"))]
+#[cfg(not(debug_assertions))]
 pub(super) const fn before_commit(_: &[&'static str]) {}
 
-#[cfg(not(feature = "failpoints"))]
+#[cfg(not(debug_assertions))]
 pub(super) const fn after_commit(_: &[&'static str]) {}

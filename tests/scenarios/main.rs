@@ -13,6 +13,7 @@ mod market;
 mod orders;
 mod outages;
 mod picture;
+mod points;
 mod privacy;
 mod reload;
 mod rows;

@@ -182,12 +182,27 @@ impl Market {
     }
 
     pub fn start(&mut self) {
-        let daemon = Daemon::start(&self.folder);
+        assert!(self.try_start(&[]), "the daemon did not get ready:\n{}", self.folder.log());
+    }
+
+    /// False when it ends before it is ready.
+    pub fn try_start(&mut self, environment: &[(&str, &str)]) -> bool {
+        let Some(daemon) = Daemon::try_start(&self.folder, environment) else { return false };
         for shop in self.shops.iter().filter(|shop| shop.row.webhooks.is_some()) {
             let target = format!("{}/webhooks/{}", daemon.webhooks, shop.id);
             shop.kit().webhooks.set_target(Some(target));
         }
         self.daemon = Some(daemon);
+        true
+    }
+
+    /// It has died by itself.
+    pub fn has_died(&mut self) -> bool {
+        self.daemon.as_mut().is_none_or(Daemon::has_ended)
+    }
+
+    pub fn bury(&mut self) {
+        self.daemon = None;
     }
 
     pub fn daemon(&self) -> &Daemon {

@@ -76,6 +76,21 @@ impl Client {
         body: Option<&Value>,
         headers: &[(&'static str, &str)],
     ) -> Answer {
+        self.send(method, path, body, headers).await.expect("an answer of the admin listener")
+    }
+
+    /// `None` when no answer comes, because the daemon died.
+    pub async fn try_call(&self, method: Method, path: &str, body: Option<&Value>) -> Option<Answer> {
+        self.send(method, path, body, &[]).await
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        headers: &[(&'static str, &str)],
+    ) -> Option<Answer> {
         let request = || {
             let mut request = Request::new("test", method, format!("{}{path}", self.base));
             if !self.key.is_empty() {
@@ -94,14 +109,10 @@ impl Client {
             // On a busy machine the daemon may close a resting connection just as it is used again.
             sent = self.http.send(request(), TIMEOUT, self.clock.now()).await;
         }
-        let response = sent.expect("an answer of the admin listener");
+        let response = sent.ok()?;
         let text = String::from_utf8_lossy(&response.body).into_owned();
-        Answer {
-            status: response.status,
-            body: serde_json::from_str(&text).unwrap_or_default(),
-            text,
-            bytes: response.body,
-        }
+        let body = serde_json::from_str(&text).unwrap_or_default();
+        Some(Answer { status: response.status, body, text, bytes: response.body })
     }
 
     /// Every item of a list, page by page.
@@ -141,11 +152,18 @@ impl Client {
     /// Returns when an order has changed since the last call, at the latest after a second, since
     /// not everything that is waited for is a change of an order.
     pub async fn news(&self) {
+        self.try_news().await.expect("an answer of the admin listener");
+    }
+
+    /// `None` when the daemon died.
+    pub async fn try_news(&self) -> Option<()> {
         let after = self.seen.load(Ordering::Relaxed);
-        let news = self.get(&format!("/api/v1/changes?after={after}&limit=200&wait=1s")).await;
+        let path = format!("/api/v1/changes?after={after}&limit=200&wait=1s");
+        let news = self.try_call(Method::Get, &path, None).await?;
         let items = news.body["items"].as_array().map(Vec::as_slice).unwrap_or_default();
         let newest = items.iter().filter_map(|item| item["seq"].as_u64()).max().unwrap_or(after);
         self.seen.fetch_max(newest, Ordering::Relaxed);
+        Some(())
     }
 }
 

@@ -60,6 +60,8 @@ struct Addresses {
 
 /// Longest wait for readiness, far above what it takes.
 const START: Duration = Duration::from_secs(60);
+/// How often it is looked at meanwhile whether it still runs.
+const LOOK: Duration = Duration::from_millis(50);
 
 impl Daemon {
     /// Ready when it returns: told by the notification that systemd would get.
@@ -68,10 +70,16 @@ impl Daemon {
     }
 
     pub fn start_with(folder: &Folder, environment: &[(&str, &str)]) -> Self {
+        let started = Self::try_start(folder, environment);
+        started.unwrap_or_else(|| panic!("the daemon did not get ready:\n{}", folder.log()))
+    }
+
+    /// `None` when it ends before it is ready.
+    pub fn try_start(folder: &Folder, environment: &[(&str, &str)]) -> Option<Self> {
         let socket = folder.path().join("notify");
         drop(std::fs::remove_file(&socket));
         let notifications = UnixDatagram::bind(&socket).expect("a notification socket");
-        notifications.set_read_timeout(Some(START)).expect("a time-out");
+        notifications.set_read_timeout(Some(LOOK)).expect("a time-out");
         let log = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
@@ -94,14 +102,17 @@ impl Daemon {
         daemon.once_ready(&notifications, folder)
     }
 
-    fn once_ready(mut self, notifications: &UnixDatagram, folder: &Folder) -> Self {
+    fn once_ready(mut self, notifications: &UnixDatagram, folder: &Folder) -> Option<Self> {
         let mut message = [0; 1024];
+        let mut looks = START.as_millis() / LOOK.as_millis();
         loop {
-            let Ok(length) = notifications.recv(&mut message) else {
-                panic!("the daemon did not get ready:\n{}", folder.log());
-            };
+            let length = notifications.recv(&mut message).unwrap_or(0);
             if String::from_utf8_lossy(&message[..length]).lines().any(|line| line == "READY=1") {
                 break;
+            }
+            looks -= u128::from(length == 0);
+            if looks == 0 || self.has_ended() {
+                return None;
             }
         }
         let addresses = std::fs::read(folder.data().join("addresses.json")).expect("addresses.json");
@@ -109,7 +120,11 @@ impl Daemon {
         let key = std::fs::read_to_string(folder.data().join("admin.key")).expect("admin.key");
         self.webhooks = format!("http://{}", addresses.webhooks);
         self.client = Client::new(format!("http://{}", addresses.admin), key.trim().to_owned());
-        self
+        Some(self)
+    }
+
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("a child can be looked at").is_some()
     }
 
     pub fn id(&self) -> u32 {
