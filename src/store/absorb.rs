@@ -9,8 +9,8 @@ use super::rows::Rows;
 use super::tables::Tab;
 use super::txn::Txn;
 use super::{
-    Changed, Effects, Incident, StoreError, changes, connections, deliveries, failures, incidents, keys,
-    retention,
+    Changed, Effects, Incident, Store, StoreError, changes, connections, deliveries, failures, incidents,
+    keys, retention,
 };
 use crate::model::{
     Anomaly, ChannelId, ChannelOrderId, Event, EventKind, Lane, Observation, Order, OrderKey, SyncId,
@@ -20,6 +20,32 @@ use crate::sync::{Applied, Merged, Merging, merge};
 
 /// Webhooks come in bursts: a fetch waits this long for the rest of its burst.
 const DEBOUNCE: Duration = Duration::from_millis(300);
+
+impl Store {
+    /// T absorb: merges or queues what was read outside of a delivery, a page or a claimed job.
+    /// Tables of orders, `jobs`, `due`.
+    pub async fn absorb(
+        &self,
+        channel: &ChannelId,
+        kind: &'static str,
+        lane: Lane,
+        tidings: Vec<Tiding>,
+        now: Timestamp,
+    ) -> Result<Effects, StoreError> {
+        let channel = channel.clone();
+        self.write("absorb", move |tx| {
+            let mut effects = Effects::default();
+            let how = How { quiet: true, ..How::listing(&channel, kind, lane.trigger(), lane, now) };
+            for tiding in tidings {
+                if let Absorbed::Unknown(alias) = absorb(tx, &how, tiding, &mut effects)? {
+                    deliveries::keep_alias(tx, &channel, alias, &mut effects, now)?;
+                }
+            }
+            Ok(effects)
+        })
+        .await
+    }
+}
 
 /// The circumstances in which something is taken in.
 #[derive(Clone, Copy)]
