@@ -126,8 +126,10 @@ fn announce(
     let link = daemon.page().login_link(&Random::system());
     writeln!(out, "  page           http://{admin}{link}")?;
     writeln!(out, "                 signs in once; the API is at the same address")?;
-    writeln!(out, "  orders         fenicia orders --config {}", config.display())?;
-    writeln!(out, "  channels       fenicia channels --config {}", config.display())?;
+    // As it was called, so that the lines can be pasted also where it is not installed.
+    let fenicia = std::env::args().next().unwrap_or_else(|| "fenicia".to_owned());
+    writeln!(out, "  orders         {fenicia} orders --config {}", config.display())?;
+    writeln!(out, "  channels       {fenicia} channels --config {}", config.display())?;
     writeln!(out, "  metrics        http://{admin}/metrics\n")?;
     match stop_after {
         Some(span) => writeln!(out, "It stops by itself after {} s, or with Ctrl-C.", span.as_secs())?,
