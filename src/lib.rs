@@ -10,6 +10,7 @@ pub mod config;
 pub mod kinds;
 pub mod model;
 pub mod net;
+pub mod notify;
 pub mod page;
 pub mod random;
 pub mod sandbox;

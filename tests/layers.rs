@@ -10,7 +10,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Layer and what it may import. `model`, `clock` and `random` may be imported by all.
+/// Layer and what it may import. `model`, `clock`, `random` and `telemetry` may be imported by all.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("clock", &[]),
@@ -24,30 +24,16 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("telemetry", &[]),
     ("systemd", &[]),
     ("sandbox", &[]),
-    ("actors", &["sync", "channel", "store", "config", "telemetry"]),
-    ("web", &["actors", "store", "channel", "config", "telemetry"]),
-    ("page", &["web", "actors", "store", "channel", "config", "telemetry"]),
-    (
-        "app",
-        &[
-            "web",
-            "page",
-            "actors",
-            "store",
-            "channel",
-            "config",
-            "telemetry",
-            "systemd",
-            "kinds",
-            "net",
-            "sandbox",
-        ],
-    ),
-    ("cli", &["app", "store", "channel", "config", "telemetry", "kinds", "net", "sandbox"]),
+    ("notify", &["net", "store", "config"]),
+    ("actors", &["sync", "channel", "store", "config", "notify"]),
+    ("web", &["actors", "store", "channel", "config"]),
+    ("page", &["web", "actors", "store", "channel", "config"]),
+    ("app", &["web", "page", "actors", "store", "channel", "config", "systemd", "kinds", "net", "sandbox"]),
+    ("cli", &["app", "store", "channel", "config", "kinds", "net", "sandbox", "notify"]),
     ("main", &["cli"]),
     ("lib", &[]),
 ];
-const BASE: &[&str] = &["model", "clock", "random"];
+const BASE: &[&str] = &["model", "clock", "random", "telemetry"];
 
 /// A library and the only layers it may appear in.
 const LIBRARIES: &[(&str, &[&str])] = &[
@@ -56,6 +42,11 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("hyper::", &["web", "net", "sandbox", "cli"]),
     ("hyper_util::", &["web", "net", "sandbox", "cli"]),
     ("cron::", &["config"]),
+    ("lettre::", &["notify"]),
+    // Every metric has its name in one place.
+    ("metrics::counter!", &["telemetry"]),
+    ("metrics::gauge!", &["telemetry"]),
+    ("metrics::histogram!", &["telemetry"]),
     ("askama::", &["page"]),
     ("clap::", &["cli", "main"]),
 ];

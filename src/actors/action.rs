@@ -20,6 +20,7 @@ use crate::model::{
 };
 use crate::store::ActionResult;
 use crate::sync::action::{AfterFailure, after_failure, next_look};
+use crate::telemetry::metrics;
 
 pub enum Message {
     /// From the channel's actor, once.
@@ -279,9 +280,7 @@ async fn settle(shared: &Shared, connection: &Connection, action: Action, result
         ActionResult::Failed { .. } => "failed",
         ActionResult::Unknown { .. } => "unknown",
     };
-    metrics::counter!("fenicia_actions_total", "channel" => connection.id.to_string(),
-        "kind" => action.request.kind(), "outcome" => outcome)
-    .increment(1);
+    metrics::actions(connection.id.as_str(), action.request.kind(), outcome).increment(1);
     tracing::info!(order = %action.order, action = %action.id, kind = action.request.kind(), outcome, "action step");
     if let ActionResult::Later { failure, .. }
     | ActionResult::Doubtful { failure, .. }

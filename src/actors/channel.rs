@@ -24,6 +24,7 @@ use crate::model::{
 };
 use crate::store::{Claim, InboxItem, StoreError, SyncOutcome};
 use crate::sync::{Retry, retry};
+use crate::telemetry::metrics;
 
 pub enum Message {
     /// Something may be due. At most one is queued at a time.
@@ -345,8 +346,7 @@ fn scheduled(state: &State) -> Option<Timestamp> {
 async fn poll_ended(state: &mut State, result: Result<(), Failure>) -> Result<(), StoreError> {
     let State { shared, connection, .. } = &state;
     let outcome = result.as_ref().map_or_else(|failure| failure.kind.as_str(), |()| "succeeded");
-    metrics::counter!("fenicia_polls_total", "channel" => connection.id.to_string(), "outcome" => outcome)
-        .increment(1);
+    metrics::polls(connection.id.as_str(), outcome).increment(1);
     let Err(failure) = result else {
         state.poll_failures = 0;
         return Ok(());
@@ -432,7 +432,7 @@ async fn ended(state: &mut State, cell: &ActorCell, error: Option<String>) {
         Child::Upkeep => "upkeep",
     };
     if let Some(error) = &error {
-        metrics::counter!("fenicia_actor_restarts_total", "actor" => name).increment(1);
+        metrics::actor_restarts(name).increment(1);
         tracing::error!(channel = %state.connection.id, actor = name, error, "an actor failed");
     }
     match child {

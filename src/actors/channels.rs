@@ -13,6 +13,7 @@ use super::channel::{self, ChannelActor};
 use super::connection::Connection;
 use super::restart::Backoff;
 use crate::model::ChannelId;
+use crate::telemetry::metrics;
 
 pub enum Message {
     /// From root: the set of connections changed; start what is new, stop what is gone or was
@@ -125,7 +126,7 @@ fn died(myself: &ActorRef<Message>, state: &mut State, actor: ActorId) {
     let Some(running) = state.running.remove(&actor) else { return };
     running.connection.attach(None);
     running.connection.set_in_flight(0);
-    metrics::counter!("fenicia_actor_restarts_total", "actor" => "channel").increment(1);
+    metrics::actor_restarts("channel").increment(1);
     tracing::error!(channel = %running.connection.id, "the channel's actor died; it is started again");
     restart_later(myself, state, &running.connection.id);
 }

@@ -13,11 +13,12 @@ use super::connection::{Connection, Live, with_tokens};
 use super::consent::Consents;
 use super::root::{self, Root};
 use super::session::Session;
-use super::{ConsentError, Shared};
+use super::{ConsentError, Shared, Targets};
 use crate::channel::{Channel, Dormant, Finding};
 use crate::clock::Clock;
 use crate::config::{ChannelConfig, Config, Connections, Erasure};
 use crate::model::{ChannelId, Failure, Lane};
+use crate::notify::{Message, Undelivered};
 use crate::random::Random;
 use crate::store::{ConnectionChange, Store};
 
@@ -32,6 +33,8 @@ pub struct Handle {
 }
 
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
+/// For messages under way at a stop.
+const SENDING: Duration = Duration::from_secs(3);
 
 impl Handle {
     /// Starts the tree over an open store. Work of an earlier start is due again.
@@ -50,6 +53,7 @@ impl Handle {
         }
         let wanted = connect(&shared, config, connections, &BTreeMap::new());
         shared.set_connections(wanted);
+        shared.set_targets(config.notify.clone());
         configured(&shared).await;
         let (root, tree) = Actor::spawn(None, Root, Arc::clone(&shared)).await?;
         shared.set_ready();
@@ -63,6 +67,7 @@ impl Handle {
         let wanted = connect(&self.shared, config, connections, &running);
         self.shared.set_settings(config.sync);
         self.shared.set_connections(wanted);
+        self.shared.set_targets(config.notify.clone());
         configured(&self.shared).await;
         if let Err(error) = self.root.call(root::Message::Align, Some(PING_TIMEOUT)).await {
             tracing::error!(%error, "the new config was not taken up by the actors");
@@ -96,6 +101,26 @@ impl Handle {
             Err(failure) => self.shared.note_failure(id, failure).await,
         }
         answer
+    }
+
+    /// Where people find the page, for links in messages; without a slash at its end.
+    pub fn set_page(&self, address: String) {
+        self.shared.set_page(address);
+    }
+
+    /// Whom the config wants told beside the page.
+    pub fn targets(&self) -> Arc<Targets> {
+        self.shared.targets()
+    }
+
+    /// Sends a test to this target, now and once. `None`: the config has no such target.
+    pub async fn test_target(&self, name: &str) -> Option<Result<(), Undelivered>> {
+        let targets = self.shared.targets();
+        let notify = targets.get(name)?;
+        let now = self.shared.clock.now();
+        let id = self.shared.random.uuid_v7(now).to_string();
+        let message = Message::test(name, &id, now, self.shared.page().as_deref());
+        Some(self.shared.post.send(&notify.target, &message).await)
     }
 
     /// Begins a consent: the address that a person must open. `None`: this marketplace has no
@@ -170,6 +195,8 @@ impl Handle {
         if drained.await.is_err() {
             tracing::warn!("some order syncs did not end in time; the next start does them again");
         }
+        // A message that has left is noted down, else the next start would send it again.
+        drop(tokio::time::timeout(SENDING, self.shared.sending.write()).await);
         self.root.kill();
         let tree = self.tree.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
         if let Some(tree) = tree {
@@ -213,7 +240,7 @@ fn connection(
     webhook_url: Option<String>,
 ) -> Connection {
     let id = channel.id().clone();
-    let credentials = channel.credentials_fingerprint();
+    let credentials = channel.credentials();
     Connection {
         name: channel.name.clone(),
         kind: channel.kind,

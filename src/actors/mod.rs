@@ -9,7 +9,9 @@
 //! │  │  ├─ action …        one per outbound action in flight
 //! │  │  ├─ poll, bulk, upkeep
 //! │  └─ channel …
-//! └─ janitor               prunes, erases
+//! ├─ janitor               prunes, erases
+//! └─ notifier              decides who is told
+//!    └─ courier …          one per target with something to tell
 //! ```
 
 mod action;
@@ -19,8 +21,10 @@ mod channel;
 mod channels;
 mod connection;
 mod consent;
+mod courier;
 mod handle;
 mod janitor;
+mod notifier;
 mod order;
 mod poll;
 mod restart;
@@ -36,6 +40,7 @@ pub use connection::Connection;
 pub use consent::ConsentError;
 pub use handle::Handle;
 use shared::Shared;
+pub use shared::Targets;
 
 #[cfg(test)]
 mod tests;

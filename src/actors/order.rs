@@ -16,6 +16,7 @@ use crate::channel::Fetched;
 use crate::model::{Failure, Timestamp};
 use crate::store::{Claim, SyncOutcome};
 use crate::sync::{Retry, retry};
+use crate::telemetry::metrics;
 
 pub enum Message {
     /// From the channel's actor, once.
@@ -99,11 +100,9 @@ pub(super) async fn finish(
     let now = shared.clock.now();
     let word = word(&outcome);
     let trigger = claim.lane.trigger().as_str();
-    let channel = connection.id.to_string();
-    metrics::counter!("fenicia_order_syncs_total", "channel" => channel.clone(), "trigger" => trigger, "outcome" => word)
-        .increment(1);
-    metrics::histogram!("fenicia_order_sync_seconds", "channel" => channel, "trigger" => trigger)
-        .record(now.since(begun).as_secs_f64());
+    let channel = connection.id.as_str();
+    metrics::order_syncs(channel, trigger, word).increment(1);
+    metrics::order_sync(channel, trigger).record(now.since(begun).as_secs_f64());
     match &outcome {
         SyncOutcome::Failed { failure, .. } => {
             tracing::warn!(

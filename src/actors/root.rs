@@ -13,8 +13,10 @@ use ractor::{
 use super::Shared;
 use super::channels::{self, Channels};
 use super::janitor::Janitor;
+use super::notifier::Notifier;
 use super::restart::Intensity;
 use super::scheduler::{self, Scheduler};
+use crate::telemetry::metrics;
 
 pub enum Message {
     /// The set of connections changed.
@@ -29,6 +31,7 @@ pub struct State {
     scheduler: ActorRef<scheduler::Message>,
     channels: ActorRef<channels::Message>,
     janitor: ActorCell,
+    notifier: ActorCell,
 }
 
 pub struct Root;
@@ -52,6 +55,7 @@ impl Actor for Root {
             scheduler: spawn_scheduler(&myself, &shared).await?,
             channels: spawn_channels(&myself, &shared).await?,
             janitor: spawn_janitor(&myself, &shared).await?,
+            notifier: spawn_notifier(&myself, &shared).await?,
             shared,
         })
     }
@@ -102,16 +106,19 @@ async fn revive(myself: &ActorRef<Message>, state: &mut State, dead: ActorId, wh
         "channels"
     } else if dead == state.janitor.get_id() {
         "janitor"
+    } else if dead == state.notifier.get_id() {
+        "notifier"
     } else {
         return;
     };
-    metrics::counter!("fenicia_actor_restarts_total", "actor" => name).increment(1);
+    metrics::actor_restarts(name).increment(1);
     tracing::error!(actor = name, why, "an actor died; it is started again");
     let shared = Arc::clone(&state.shared);
     let revived = match name {
         "scheduler" => spawn_scheduler(myself, &shared).await.map(|actor| state.scheduler = actor),
         "channels" => spawn_channels(myself, &shared).await.map(|actor| state.channels = actor),
-        _ => spawn_janitor(myself, &shared).await.map(|actor| state.janitor = actor),
+        "janitor" => spawn_janitor(myself, &shared).await.map(|actor| state.janitor = actor),
+        _ => spawn_notifier(myself, &shared).await.map(|actor| state.notifier = actor),
     };
     let too_much = state.intensity.exceeded_by_death(shared.clock.now());
     if too_much || revived.is_err() {
@@ -136,4 +143,8 @@ async fn spawn_channels(
 
 async fn spawn_janitor(myself: &ActorRef<Message>, shared: &Arc<Shared>) -> Result<ActorCell, SpawnErr> {
     Ok(Actor::spawn_linked(None, Janitor, Arc::clone(shared), myself.get_cell()).await?.0.get_cell())
+}
+
+async fn spawn_notifier(myself: &ActorRef<Message>, shared: &Arc<Shared>) -> Result<ActorCell, SpawnErr> {
+    Ok(Actor::spawn_linked(None, Notifier, Arc::clone(shared), myself.get_cell()).await?.0.get_cell())
 }

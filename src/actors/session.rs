@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use crate::channel::Channel;
 use crate::clock::Clock;
-use crate::model::{ChannelId, Failure, FailureKind, Lane, Timestamp, Tokens};
+use crate::model::{ChannelId, Credentials, Failure, FailureKind, Lane, Timestamp, Tokens};
 use crate::store::Store;
 
 pub struct Session {
     id: ChannelId,
     channel: Arc<dyn Channel>,
-    credentials: String,
+    credentials: Credentials,
     store: Store,
     clock: Clock,
     held: tokio::sync::Mutex<Held>,
@@ -37,7 +37,7 @@ impl Session {
     pub fn new(
         id: ChannelId,
         channel: Arc<dyn Channel>,
-        credentials: String,
+        credentials: Credentials,
         store: Store,
         clock: Clock,
     ) -> Self {
@@ -101,7 +101,7 @@ impl Session {
     fn load(&self, held: &mut Held) -> Result<(), Failure> {
         if !held.loaded {
             let tokens = self.store.tokens(&self.id).map_err(|error| internal(&error))?;
-            held.tokens = tokens.filter(|t| t.are_of(&self.credentials)).map(Arc::new);
+            held.tokens = tokens.and_then(|tokens| tokens.usable_by(&self.credentials)).map(Arc::new);
             held.loaded = true;
         }
         Ok(())
@@ -130,7 +130,7 @@ impl Session {
     /// Between the marketplace's answer and this commit lies the one gap in which a single-use
     /// refresh token can be lost; nothing else happens in it.
     async fn commit(&self, held: &mut Held, tokens: Tokens) -> Result<Arc<Tokens>, Failure> {
-        let tokens = tokens.marked(&self.credentials);
+        let tokens = tokens.marked(&self.credentials, held.tokens.as_deref());
         let tokens = self.store.put_tokens(&self.id, tokens).await.map_err(|error| internal(&error))?;
         let tokens = Arc::new(tokens);
         held.tokens = Some(Arc::clone(&tokens));
@@ -154,4 +154,96 @@ fn is_fresh(tokens: &Tokens, now: Timestamp) -> bool {
         let life = expires_at.since(tokens.obtained_at);
         now < tokens.obtained_at.plus(life.mul_f64(0.8)) && is_alive(tokens, now)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::channel::{Answer, Call, Fetched, Finding, ListRequest, Page, Stream};
+    use crate::model::{ChannelOrderId, Delivery, Secret, Tiding};
+    use crate::random::Random;
+    use crate::store::testing;
+
+    /// A marketplace whose refresh tokens are spent by their use; keeps which ones it was sent.
+    #[derive(Default)]
+    struct Rotating {
+        configured: &'static str,
+        spent: Mutex<Vec<String>>,
+    }
+
+    impl Channel for Rotating {
+        fn read(&self, _: &Delivery) -> Vec<Tiding> {
+            Vec::new()
+        }
+
+        fn streams(&self) -> &[Stream] {
+            &[]
+        }
+
+        fn list<'a>(&'a self, _: Call<'a>, _: ListRequest<'a>) -> Answer<'a, Page> {
+            Box::pin(async { Ok(Page::default()) })
+        }
+
+        fn fetch<'a>(&'a self, _: Call<'a>, _: &'a [ChannelOrderId]) -> Answer<'a, Vec<Fetched>> {
+            Box::pin(async { Ok(Vec::new()) })
+        }
+
+        fn authorise<'a>(&'a self, held: Option<&'a Tokens>) -> Answer<'a, Tokens> {
+            Box::pin(async move {
+                let refresh = held.and_then(|held| held.refresh.as_ref()).map(|r| r.expose().to_owned());
+                let refresh = refresh.unwrap_or_else(|| self.configured.to_owned());
+                self.spent.lock().expect("not poisoned").push(refresh.clone());
+                Ok(Tokens {
+                    access: Secret::new("access"),
+                    expires_at: None,
+                    obtained_at: Timestamp::EPOCH,
+                    refresh: Some(Secret::new(format!("{refresh}+"))),
+                    refresh_expires_at: None,
+                    generation: 0,
+                    scopes: Vec::new(),
+                    extra: BTreeMap::new(),
+                })
+            })
+        }
+
+        fn probe<'a>(&'a self, _: Call<'a>) -> Answer<'a, Vec<Finding>> {
+            Box::pin(async { Ok(Vec::new()) })
+        }
+    }
+
+    /// What a start, or a reload, with this config spends when it calls.
+    async fn spends(store: &Store, clock: &Clock, whole: &str, refresh: &'static str) -> Vec<String> {
+        let id = ChannelId::new("meli").expect("an id");
+        let channel = Arc::new(Rotating { configured: refresh, ..Rotating::default() });
+        let grant = Some(refresh).filter(|r| !r.is_empty()).map(|refresh| format!("hash of {refresh}"));
+        let credentials = Credentials { whole: format!("{whole} {refresh}"), grant };
+        let session = Session::new(id, channel.clone(), credentials, store.clone(), clock.clone());
+        session.current(Lane::Poll).await.expect("tokens");
+        let spent = channel.spent.lock().expect("not poisoned").clone();
+        spent
+    }
+
+    #[tokio::test]
+    async fn rotated_tokens_are_replaced_only_by_another_refresh_token_of_the_config() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let clock = Clock::starting_at(Timestamp::from_secs(1_800_000_000));
+        let store = testing::memory(folder.path(), clock.clone(), Random::seeded(1)).expect("a store");
+        let spends = async |whole, refresh| spends(&store, &clock, whole, refresh).await;
+        assert_eq!(spends("app", "first").await, ["first"], "the first one");
+        assert!(spends("app", "first").await.is_empty(), "a restart uses what is stored");
+        assert_eq!(spends("app with another secret", "first").await, ["first+"], "the rotated one is kept");
+        assert!(spends("app with another secret", "first").await.is_empty());
+        assert_eq!(spends("app with another secret", "").await, ["first++"], "taking it out says nothing");
+        assert_eq!(
+            spends("app with another secret", "first").await,
+            ["first+++"],
+            "nor does putting it back"
+        );
+        assert_eq!(spends("app with another secret", "second").await, ["second"], "another one is adopted");
+        assert!(spends("app with another secret", "second").await.is_empty(), "also after a restart");
+        assert_eq!(spends("app", "second").await, ["second+"]);
+    }
 }

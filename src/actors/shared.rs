@@ -9,12 +9,14 @@ use tokio::sync::Notify;
 
 use super::connection::Connection;
 use crate::clock::Clock;
-use crate::config::Sync;
+use crate::config::{self, Sync};
 use crate::model::{
     ActionRequest, ChannelId, ConnectionState, ConnectionStatus, Failure, FailureKind, OrderKey, Timestamp,
 };
+use crate::notify::Post;
 use crate::random::Random;
 use crate::store::{Asked, Changed, Command, ConnectionChange, Store};
+use crate::telemetry::metrics;
 
 /// One per daemon, not per process: several run side by side in a test.
 pub struct Shared {
@@ -30,7 +32,16 @@ pub struct Shared {
     ready: AtomicBool,
     stopping: AtomicBool,
     escalated: Notify,
+    /// Whom to tell beside the page, by the names after `notify.`.
+    targets: RwLock<Arc<Targets>>,
+    /// Where the page is reached, without a slash at its end.
+    page: RwLock<Option<String>>,
+    pub post: Post,
+    /// Held for reading from a message's departure until what became of it is on disk.
+    pub sending: tokio::sync::RwLock<()>,
 }
+
+pub type Targets = BTreeMap<String, config::Notify>;
 
 /// Successes of a healthy connection are written at most this often.
 const NOTE_EVERY: Duration = Duration::from_secs(5);
@@ -40,6 +51,7 @@ const SPREAD_MOST: Duration = Duration::from_mins(10);
 impl Shared {
     pub fn new(store: Store, clock: Clock, random: Random, settings: Sync) -> Self {
         Self {
+            post: Post::new(clock.clone()),
             store,
             clock,
             random,
@@ -50,6 +62,9 @@ impl Shared {
             ready: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             escalated: Notify::new(),
+            targets: RwLock::default(),
+            page: RwLock::default(),
+            sending: tokio::sync::RwLock::default(),
         }
     }
 
@@ -73,6 +88,22 @@ impl Shared {
 
     pub fn set_connections(&self, connections: BTreeMap<ChannelId, Arc<Connection>>) {
         *self.connections.write().unwrap_or_else(PoisonError::into_inner) = connections;
+    }
+
+    pub fn targets(&self) -> Arc<Targets> {
+        self.targets.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn set_targets(&self, targets: Targets) {
+        *self.targets.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(targets);
+    }
+
+    pub fn page(&self) -> Option<String> {
+        self.page.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn set_page(&self, address: String) {
+        *self.page.write().unwrap_or_else(PoisonError::into_inner) = Some(address);
     }
 
     // ---- life --------------------------------------------------------------------------------
@@ -204,15 +235,13 @@ impl Shared {
     /// Tells metrics and log, and asks for what the daemon owes by itself.
     pub async fn observe(&self, id: &ChannelId, changed: &[Changed], anomalies: &[String]) {
         for code in anomalies {
-            let class = code.split(':').next().unwrap_or_default().to_owned();
+            let class = code.split(':').next().unwrap_or_default();
             tracing::warn!(channel = %id, code, "anomaly");
-            metrics::counter!("fenicia_anomalies_total", "channel" => id.to_string(), "class" => class)
-                .increment(1);
+            metrics::anomalies(id.as_str(), class).increment(1);
         }
         for change in changed {
             if let Some(lag) = change.lag {
-                metrics::histogram!("fenicia_sync_lag_seconds", "channel" => id.to_string())
-                    .record(lag.as_secs_f64());
+                metrics::sync_lag(id.as_str()).record(lag.as_secs_f64());
             }
             if change.created {
                 self.want(id, &change.order).await;
@@ -244,33 +273,26 @@ impl Shared {
     /// Refreshes the gauges that are read from the store.
     pub fn gauge(&self, now: Timestamp) {
         for connection in self.connections() {
-            let label = connection.id.to_string();
+            let id = connection.id.as_str();
             if let Ok(counts) = self.store.channel_counts(&connection.id, now) {
-                metrics::gauge!("fenicia_backlog", "channel" => label.clone()).set(count(counts.backlog));
+                metrics::backlog(id).set(count(counts.backlog));
             }
-            let in_flight = connection.in_flight() as u64;
-            metrics::gauge!("fenicia_in_flight", "channel" => label.clone()).set(count(in_flight));
+            metrics::in_flight(id).set(count(connection.in_flight() as u64));
             if let Ok(Some(state)) = self.store.connection(&connection.id) {
                 let up = connection.enabled && state.status == ConnectionStatus::Connected;
-                metrics::gauge!("fenicia_channel_up", "channel" => label.clone()).set(if up {
-                    1.0
-                } else {
-                    0.0
-                });
+                metrics::channel_up(id).set(if up { 1.0 } else { 0.0 });
                 if let Some(at) = state.last_success_at {
-                    let secs = count(u64::try_from(at.as_secs()).unwrap_or(0));
-                    metrics::gauge!("fenicia_channel_last_success_timestamp_seconds", "channel" => label.clone()).set(secs);
+                    metrics::channel_last_success(id).set(count(u64::try_from(at.as_secs()).unwrap_or(0)));
                 }
             }
             if let Ok(Some(tokens)) = self.store.tokens(&connection.id)
                 && let Some(at) = tokens.refresh_expires_at.or(tokens.expires_at)
             {
-                metrics::gauge!("fenicia_channel_token_expiry_seconds", "channel" => label)
-                    .set(at.since(now).as_secs_f64());
+                metrics::channel_token_expiry(id).set(at.since(now).as_secs_f64());
             }
         }
         if let Ok(sizes) = self.store.sizes() {
-            metrics::gauge!("fenicia_store_bytes").set(count(sizes.file_bytes));
+            metrics::store_bytes().set(count(sizes.file_bytes));
         }
     }
 }

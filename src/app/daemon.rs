@@ -49,6 +49,7 @@ pub struct Daemon {
     store: Store,
     handle: Handle,
     page: Arc<Page>,
+    api: Arc<Api>,
     serving: Serving,
     addresses: Addresses,
     upkeep: JoinHandle<()>,
@@ -78,11 +79,13 @@ impl Daemon {
             options(config, addresses),
         );
         api.pages = Some(page.clone());
+        handle.set_page(page_address(config, addresses));
         write_addresses(&config.store.path, addresses)?;
-        let serving = bound.serve(&Arc::new(api));
+        let api = Arc::new(api);
+        let serving = bound.serve(&api);
         let upkeep = tokio::spawn(metrics.keep_up());
         tracing::info!(webhooks = %addresses.webhooks, admin = %addresses.admin, "listening");
-        Ok(Self { store, handle, page, serving, addresses, upkeep })
+        Ok(Self { store, handle, page, api, serving, addresses, upkeep })
     }
 
     pub fn addresses(&self) -> Addresses {
@@ -95,6 +98,15 @@ impl Daemon {
 
     pub fn page(&self) -> &Page {
         &self.page
+    }
+
+    /// Takes up what a new config says about the page and the listeners, from the next request on.
+    /// Where they listen and where the data lies needs a restart.
+    pub fn take_up(&self, config: &Config) {
+        self.page.take_up(&config.admin);
+        self.handle.set_page(page_address(config, self.addresses));
+        let data_dir = self.api.options().data_dir.clone();
+        self.api.set_options(Options { data_dir, ..options(config, self.addresses) });
     }
 
     pub fn store(&self) -> &Store {
@@ -129,6 +141,11 @@ async fn open(config: &Config, env: &Env) -> Result<Store, StartError> {
         Ok(opened) => Ok(opened?),
         Err(error) => Err(OpenError::Damaged { dir: shown, what: error.to_string() }.into()),
     }
+}
+
+/// Where people find the page: the public address, else the bound one.
+fn page_address(config: &Config, addresses: Addresses) -> String {
+    config.admin.public_url.clone().unwrap_or_else(|| format!("http://{}", addresses.admin))
 }
 
 fn options(config: &Config, addresses: Addresses) -> Options {

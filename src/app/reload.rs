@@ -6,6 +6,7 @@ use super::daemon::Daemon;
 use crate::channel::Env;
 use crate::config::{self, Config, Diff};
 use crate::kinds::KINDS;
+use crate::telemetry::metrics;
 
 /// Reads the file again. `None` when the old config goes on, with the reasons in the log.
 pub async fn reload(daemon: &Daemon, old: &Config, path: &Path, env: &Env) -> Option<Config> {
@@ -32,7 +33,7 @@ pub async fn reload(daemon: &Daemon, old: &Config, path: &Path, env: &Env) -> Op
         tracing::warn!(key, "this change takes effect at the next start");
     }
     daemon.handle().reload(&fresh, connections).await;
-    daemon.page().take_up(&fresh.admin);
+    daemon.take_up(&fresh);
     let count = diff.added.len() + diff.removed.len() + diff.changed.len();
     tracing::info!(channels = count, "config reloaded");
     outcome("applied");
@@ -40,5 +41,5 @@ pub async fn reload(daemon: &Daemon, old: &Config, path: &Path, env: &Env) -> Op
 }
 
 fn outcome(outcome: &'static str) {
-    metrics::counter!("fenicia_config_reloads_total", "outcome" => outcome).increment(1);
+    metrics::config_reloads(outcome).increment(1);
 }

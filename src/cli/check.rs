@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::Done;
-use super::proof::{self, Proof};
+use super::proof::{self, Proof, Reached};
 use super::screen::Screen;
 use super::sheet::{Cell, Sheet};
 use super::trouble::{Exit, Trouble};
@@ -23,7 +23,8 @@ pub(super) struct Check {
     /// The config to read
     #[arg(long, env = "FENICIA_CONFIG", value_name = "FILE", default_value = "config.toml")]
     config: PathBuf,
-    /// Also prove each channel's credentials with one harmless call
+    /// Also prove each channel's credentials with one harmless call, and send each target of
+    /// `[notify]` a test message
     #[arg(long)]
     online: bool,
     /// Print the findings as JSON
@@ -37,12 +38,12 @@ impl Check {
         match config::load_connected(&self.config, KINDS, &env) {
             Err(faults) => self.faulty(&faults, screen),
             Ok((config, connections)) => {
-                let proofs = if self.online {
-                    proof::all(&self.config, &config, &connections, &env).await
-                } else {
-                    Vec::new()
-                };
-                self.sound(&config, &proofs, screen)
+                let (mut proofs, mut reached) = (Vec::new(), Vec::new());
+                if self.online {
+                    proofs = proof::all(&self.config, &config, &connections, &env).await;
+                    reached = proof::targets(&config, &env).await;
+                }
+                self.sound(&config, &proofs, &reached, screen)
             }
         }
     }
@@ -50,7 +51,8 @@ impl Check {
     fn faulty(&self, faults: &Faults, screen: &mut Screen) -> Done {
         if self.json {
             screen.json(
-                &json!({ "ok": false, "faults": faults, "warnings": [], "channels": [] }).to_string(),
+                &json!({ "ok": false, "faults": faults, "warnings": [], "channels": [], "notify": [] })
+                    .to_string(),
             )?;
         } else {
             screen.line(&faults.to_string())?;
@@ -58,12 +60,14 @@ impl Check {
         Err(Trouble::faulty(&self.config, faults))
     }
 
-    fn sound(&self, config: &Config, proofs: &[Proof], screen: &mut Screen) -> Done {
+    fn sound(&self, config: &Config, proofs: &[Proof], reached: &[Reached], screen: &mut Screen) -> Done {
+        let unreached = reached.iter().filter(|target| target.outcome.is_err()).count();
         let bad = proofs.iter().filter(|proof| proof.findings.iter().any(|f| !f.ok)).count();
         if self.json {
             let channels: Vec<Value> = proofs.iter().map(as_json).collect();
-            let answer =
-                json!({ "ok": bad == 0, "faults": [], "warnings": config.warnings, "channels": channels });
+            let notify: Vec<Value> = reached.iter().map(target_json).collect();
+            let answer = json!({ "ok": bad + unreached == 0, "faults": [], "warnings": config.warnings,
+                "channels": channels, "notify": notify });
             screen.json(&answer.to_string())?;
         } else {
             for warning in &config.warnings {
@@ -75,9 +79,20 @@ impl Check {
             if !proofs.is_empty() {
                 screen.sheet(&sheet(proofs))?;
             }
+            if !reached.is_empty() {
+                screen.sheet(&target_sheet(reached))?;
+            }
+        }
+        if bad + unreached == 0 {
+            return Ok(());
         }
         if bad == 0 {
-            return Ok(());
+            return Err(Trouble::new(
+                Exit::Config,
+                format!("{unreached} of {} targets of [notify] do not take a message", reached.len()),
+                "see the causes above",
+                "Correct the address or the login in the config, then check again.",
+            ));
         }
         Err(Trouble::new(
             Exit::Config,
@@ -113,6 +128,26 @@ fn sheet(proofs: &[Proof]) -> Sheet {
         }
     }
     sheet
+}
+
+fn target_sheet(reached: &[Reached]) -> Sheet {
+    let mut sheet = Sheet::new(&["notify", "ok", "found"]);
+    for target in reached {
+        sheet.row([
+            Cell::text(&format!("{} ({})", target.target, target.kind)),
+            Cell::state(if target.outcome.is_ok() { "yes" } else { "no" }),
+            Cell::text(match &target.outcome {
+                Ok(()) => "a test message was taken",
+                Err(why) => why,
+            }),
+        ]);
+    }
+    sheet
+}
+
+fn target_json(target: &Reached) -> Value {
+    json!({ "target": target.target, "kind": target.kind, "ok": target.outcome.is_ok(),
+        "why": target.outcome.as_ref().err() })
 }
 
 fn as_json(proof: &Proof) -> Value {

@@ -10,7 +10,8 @@ use super::daemon::at_config;
 use super::trouble::Trouble;
 use crate::channel::{Call, Channel, Env, Finding};
 use crate::config::{Config, Connections};
-use crate::model::{ChannelId, Failure, Lane, Tokens};
+use crate::model::{ChannelId, Credentials, Failure, Lane, Tokens};
+use crate::notify::{Message, Post};
 use crate::store::{OpenError, Options, Store};
 
 /// What the proof of one channel gave.
@@ -25,7 +26,7 @@ pub(super) async fn all(path: &Path, config: &Config, connections: &Connections,
     for (id, channel) in config.channels.iter().filter(|(_, channel)| channel.enabled) {
         let Some(connection) = connections.get(id) else { continue };
         let proof = if connection.refresh_is_single_use() {
-            let credentials = channel.credentials_fingerprint();
+            let credentials = channel.credentials();
             let store = options(config, env);
             with_kept_tokens(path, store, (id, &credentials), connection.as_ref(), env).await
         } else {
@@ -35,6 +36,28 @@ pub(super) async fn all(path: &Path, config: &Config, connections: &Connections,
         proofs.push(Proof { channel: format!("{id} ({})", channel.kind.title), findings });
     }
     proofs
+}
+
+/// What the test message to one target of `[notify.*]` came to.
+pub(super) struct Reached {
+    pub target: String,
+    pub kind: &'static str,
+    /// `Err`: why not.
+    pub outcome: Result<(), String>,
+}
+
+/// Sends each target a test message, one after the other.
+pub(super) async fn targets(config: &Config, env: &Env) -> Vec<Reached> {
+    let post = Post::new(env.clock.clone());
+    let mut reached = Vec::new();
+    for (name, notify) in &config.notify {
+        let now = env.clock.now();
+        let id = env.random.uuid_v7(now).to_string();
+        let message = Message::test(name, &id, now, config.admin.public_url.as_deref());
+        let outcome = post.send(&notify.target, &message).await.map_err(|undelivered| undelivered.why);
+        reached.push(Reached { target: name.clone(), kind: notify.target.kind(), outcome });
+    }
+    reached
 }
 
 fn bad(failure: &Failure) -> Finding {
@@ -56,7 +79,7 @@ async fn probe(connection: &dyn Channel, tokens: &Tokens) -> Result<Vec<Finding>
 async fn with_kept_tokens(
     path: &Path,
     store: Options,
-    (id, credentials): (&ChannelId, &str),
+    (id, credentials): (&ChannelId, &Credentials),
     connection: &dyn Channel,
     env: &Env,
 ) -> Result<Vec<Finding>, Finding> {
@@ -87,7 +110,7 @@ fn options(config: &Config, env: &Env) -> Options {
 
 async fn through_store(
     store: &Store,
-    (id, credentials): (&ChannelId, &str),
+    (id, credentials): (&ChannelId, &Credentials),
     connection: &dyn Channel,
     env: &Env,
 ) -> Result<Vec<Finding>, Finding> {
@@ -95,7 +118,7 @@ async fn through_store(
         Finding::bad(error.to_string(), "Check the store with `fenicia verify`, then try again.")
     };
     // The daemon finds its tokens by the same mark.
-    let held = store.tokens(id).map_err(lost)?.filter(|tokens| tokens.are_of(credentials));
+    let held = store.tokens(id).map_err(lost)?.and_then(|tokens| tokens.usable_by(credentials));
     if let Some(tokens) = held.as_ref().filter(|t| t.expires_at.is_none_or(|end| end > env.clock.now())) {
         match probe(connection, tokens).await {
             Err(failure) if failure.stale_token => {}
@@ -103,7 +126,7 @@ async fn through_store(
         }
     }
     let renewed = connection.authorise(held.as_ref()).await.map_err(|failure| bad(&failure))?;
-    let kept = store.put_tokens(id, renewed.marked(credentials)).await.map_err(lost)?;
+    let kept = store.put_tokens(id, renewed.marked(credentials, held.as_ref())).await.map_err(lost)?;
     probe(connection, &kept).await.map_err(|failure| bad(&failure))
 }
 

@@ -15,7 +15,7 @@ use super::sync::{self, Erasure, Sync};
 use super::table::{Table, suggest};
 use super::units;
 use crate::channel::{Dormant, Env, Key, Kind, Settings, Shape, Value};
-use crate::model::ChannelId;
+use crate::model::{ChannelId, Credentials};
 
 /// One connection to one marketplace account.
 #[derive(Clone)]
@@ -44,7 +44,6 @@ impl ChannelConfig {
     /// Changes exactly when what we prove ourselves with changes. Holds no secret. What the
     /// marketplace proves itself with, in its webhooks, is none of it: tokens outlive its rotation.
     pub fn credentials_fingerprint(&self) -> String {
-        use base64::Engine as _;
         let mut hash = ring::digest::Context::new(&ring::digest::SHA256);
         let mut add = |text: &str| {
             hash.update(&(text.len() as u64).to_le_bytes());
@@ -62,8 +61,31 @@ impl ChannelConfig {
                 Value::Flag(_) => {}
             }
         }
-        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(hash.finish())
+        encoded(hash)
     }
+
+    /// What tokens are compared with: whether they are still ours, and whether the file names
+    /// another refresh token than the one that was adopted.
+    pub fn credentials(&self) -> Credentials {
+        let grant = match self.settings.values.get(GRANT) {
+            Some(Value::Secret(secret)) => {
+                let mut hash = ring::digest::Context::new(&ring::digest::SHA256);
+                hash.update(self.kind.name.as_bytes());
+                hash.update(secret.expose().as_bytes());
+                Some(encoded(hash))
+            }
+            _ => None,
+        };
+        Credentials { whole: self.credentials_fingerprint(), grant }
+    }
+}
+
+/// The key of the first refresh token, for every marketplace that has one.
+const GRANT: &str = "refresh_token";
+
+fn encoded(hash: ring::digest::Context) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(hash.finish())
 }
 
 impl PartialEq for ChannelConfig {

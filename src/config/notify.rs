@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::ops::Range;
 
 use super::secret::{self, Demand};
+use super::signing_key::SigningKey;
 use super::table::Table;
 use super::units;
 use crate::model::Secret;
@@ -23,7 +24,7 @@ pub enum Target {
     /// A POST, signed as Standard Webhooks say when there is a secret.
     Webhook {
         url: Secret,
-        secret: Option<Secret>,
+        key: Option<SigningKey>,
         allow_internal: bool,
     },
     Slack {
@@ -43,6 +44,33 @@ pub struct Mailbox {
     pub from: String,
     /// At least one.
     pub to: Vec<String>,
+}
+
+impl Target {
+    /// The word after `kind =`.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Webhook { .. } => "webhook",
+            Self::Slack { .. } => "slack",
+            Self::Email(_) => "email",
+        }
+    }
+
+    /// Read by people, who are not written to at every turn.
+    pub const fn is_for_people(&self) -> bool {
+        matches!(self, Self::Slack { .. } | Self::Email(_))
+    }
+}
+
+impl Notify {
+    /// Whether a notification of this kind is told there. What no occasion stands for, such as a
+    /// customer's request for their data, is told everywhere: it must not go unnoticed.
+    pub fn wants(&self, kind: &str) -> bool {
+        match Occasion::ALL.into_iter().find(|occasion| occasion.as_str() == kind) {
+            Some(occasion) => self.on.contains(&occasion),
+            None => true,
+        }
+    }
 }
 
 /// How the connection to the mail server is protected.
@@ -135,7 +163,7 @@ fn target(table: &mut Table<'_>) -> Option<Target> {
     match table.choice("kind", &["webhook", "slack", "email"])? {
         "webhook" => {
             let address = address(table);
-            let secret = secret::read(table, "secret", Demand::Now);
+            let key = signing_key(table);
             if !table.reading.has(&table.full("secret")) {
                 table.reading.warn(
                     table.at(),
@@ -147,7 +175,7 @@ fn target(table: &mut Table<'_>) -> Option<Target> {
                 );
             }
             let (url, allow_internal) = address.unwrap_or_else(unusable);
-            Some(Target::Webhook { url, secret, allow_internal })
+            Some(Target::Webhook { url, key, allow_internal })
         }
         "slack" => {
             let (url, allow_internal) = address(table).unwrap_or_else(unusable);
@@ -155,6 +183,26 @@ fn target(table: &mut Table<'_>) -> Option<Target> {
         }
         _ => Some(Target::Email(mailbox(table))),
     }
+}
+
+fn signing_key(table: &mut Table<'_>) -> Option<SigningKey> {
+    let at = table.get("secret")?.at();
+    let secret = secret::read(table, "secret", Demand::Now)?;
+    let key = SigningKey::parse(secret.expose());
+    let better = "make one with: echo whsec_$(openssl rand -base64 32)";
+    match &key {
+        None => {
+            let what = format!("`{}` begins with whsec_, but no base64 follows", table.full("secret"));
+            table.fault(&at, what, better);
+        }
+        Some(key) if key.is_weak() => {
+            let what =
+                format!("`{}` is shorter than the 24 bytes that a key should have", table.full("secret"));
+            table.reading.warn(&at, what, better);
+        }
+        Some(_) => {}
+    }
+    key
 }
 
 /// Stands in for a value that was reported as faulty; such a config is never handed out.

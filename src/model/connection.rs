@@ -68,21 +68,42 @@ pub struct Tokens {
     pub extra: std::collections::BTreeMap<String, String>,
 }
 
-/// Under which name the fingerprint is kept.
+/// What the config proves itself with, as fingerprints. They hold no secret, and the ones of tokens
+/// are sealed with them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credentials {
+    pub whole: String,
+    /// Of the refresh token alone; `None` when the config has none.
+    pub grant: Option<String>,
+}
+
+/// Under which names the fingerprints are kept.
 const CREDENTIALS: &str = "fenicia.credentials";
+const GRANT: &str = "fenicia.grant";
 
 impl Tokens {
-    /// Marks them with the fingerprint of the credentials that obtained them.
+    /// Marks them with the credentials that obtained them. A config without a refresh token does
+    /// not say that the one adopted before, which `held` remembers, is another.
     #[must_use]
-    pub fn marked(mut self, credentials: &str) -> Self {
-        self.extra.insert(CREDENTIALS.to_owned(), credentials.to_owned());
+    pub fn marked(mut self, by: &Credentials, held: Option<&Self>) -> Self {
+        let adopted = || held.and_then(|held| held.extra.get(GRANT).cloned());
+        if let Some(grant) = by.grant.clone().or_else(adopted) {
+            self.extra.insert(GRANT.to_owned(), grant);
+        }
+        self.extra.insert(CREDENTIALS.to_owned(), by.whole.clone());
         self
     }
 
-    /// Whether these credentials obtained them: when the config holds others, stored tokens are of
-    /// no use.
-    pub fn are_of(&self, credentials: &str) -> bool {
-        self.extra.get(CREDENTIALS).is_some_and(|own| own == credentials)
+    /// What of them is of use to a config with these credentials. All, when they are the ones that
+    /// obtained them. The refresh token, which may have been rotated many times since, as long as
+    /// the config's own is the one that was adopted: the access token is then asked for anew, which
+    /// proves the other credentials. Nothing, when the config names another refresh token.
+    pub fn usable_by(self, credentials: &Credentials) -> Option<Self> {
+        if self.extra.get(CREDENTIALS) == Some(&credentials.whole) {
+            return Some(self);
+        }
+        let same_grant = credentials.grant.is_none() || self.extra.get(GRANT) == credentials.grant.as_ref();
+        (same_grant && self.refresh.is_some()).then_some(Self { expires_at: Some(Timestamp::EPOCH), ..self })
     }
 }
 
@@ -90,20 +111,47 @@ impl Tokens {
 mod tests {
     use super::*;
 
-    #[test]
-    fn tokens_know_the_credentials_that_obtained_them() {
-        let tokens = Tokens {
+    fn credentials(whole: &str, grant: Option<&str>) -> Credentials {
+        Credentials { whole: whole.to_owned(), grant: grant.map(ToOwned::to_owned) }
+    }
+
+    fn tokens(refresh: Option<&str>) -> Tokens {
+        Tokens {
             access: Secret::new("a"),
             expires_at: None,
             obtained_at: Timestamp::EPOCH,
-            refresh: None,
+            refresh: refresh.map(Secret::new),
             refresh_expires_at: None,
             generation: 1,
             scopes: Vec::new(),
             extra: std::collections::BTreeMap::new(),
-        };
-        assert!(!tokens.are_of("first"));
-        let marked = tokens.marked("first");
-        assert!(marked.are_of("first") && !marked.are_of("second"));
+        }
+    }
+
+    #[test]
+    fn tokens_are_of_use_to_the_credentials_that_obtained_them() {
+        let first = credentials("first", None);
+        assert_eq!(tokens(None).usable_by(&first), None);
+        let marked = tokens(None).marked(&first, None);
+        assert_eq!(marked.clone().usable_by(&first), Some(marked.clone()));
+        assert_eq!(marked.usable_by(&credentials("second", None)), None, "there is nothing to renew with");
+    }
+
+    #[test]
+    fn a_rotated_refresh_token_goes_only_when_the_config_names_another_one() {
+        let first = credentials("first", Some("x"));
+        let rotated = tokens(Some("rotated")).marked(&first, None);
+        let refresh = |of: Option<Tokens>| of.and_then(|t| t.refresh).map(|r| r.expose().to_owned());
+        let kept = rotated.clone().usable_by(&credentials("other secret", Some("x")));
+        assert_eq!(kept.as_ref().and_then(|kept| kept.expires_at), Some(Timestamp::EPOCH));
+        assert_eq!(refresh(kept).as_deref(), Some("rotated"));
+        assert_eq!(rotated.clone().usable_by(&credentials("other grant", Some("y"))), None);
+
+        let taken_out = credentials("without", None);
+        let kept = rotated.clone().usable_by(&taken_out);
+        assert_eq!(refresh(kept.clone()).as_deref(), Some("rotated"));
+        let renewed = tokens(Some("next")).marked(&taken_out, kept.as_ref());
+        assert!(renewed.clone().usable_by(&credentials("put back", Some("x"))).is_some());
+        assert_eq!(renewed.usable_by(&credentials("another", Some("y"))), None);
     }
 }

@@ -113,6 +113,7 @@ impl ConnectFault {
         match self {
             Self::Slow(after) => format!("no connection to {host} within {after:?}"),
             Self::Dns => format!("the name {host} cannot be resolved (DNS)"),
+            Self::Internal => format!("{host} leads into an internal network, where this call may not go"),
             Self::Tcp(ErrorKind::ConnectionRefused) => format!("{host} refuses the connection"),
             Self::Tcp(ErrorKind::NetworkUnreachable | ErrorKind::HostUnreachable) => {
                 format!("no network path leads to {host}")

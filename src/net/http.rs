@@ -18,6 +18,7 @@ use rustls::ClientConfig;
 use super::body;
 use super::connect::Connector;
 use super::fault::Fault;
+use super::guard::Reach;
 use super::{Method, Request, Response};
 use crate::model::{Failure, Timestamp};
 
@@ -65,6 +66,11 @@ impl Http {
     /// Reads the machine's certificate store. That it is empty shows with the first `https` call,
     /// or through `require_roots`.
     pub fn new(options: HttpOptions) -> Result<Self, HttpError> {
+        Self::reaching(Reach::Anywhere, options)
+    }
+
+    /// As `new`, as far as this.
+    pub fn reaching(reach: Reach, options: HttpOptions) -> Result<Self, HttpError> {
         let builder = || {
             let provider = Arc::new(rustls::crypto::ring::default_provider());
             ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()
@@ -73,10 +79,15 @@ impl Http {
             Ok(roots) => (roots, true),
             Err(_) => (builder()?.with_root_certificates(rustls::RootCertStore::empty()), false),
         };
-        Self::assemble(options, roots.with_no_client_auth(), has_roots)
+        Self::assemble(options, roots.with_no_client_auth(), has_roots, reach)
     }
 
-    fn assemble(options: HttpOptions, tls: ClientConfig, has_roots: bool) -> Result<Self, HttpError> {
+    fn assemble(
+        options: HttpOptions,
+        tls: ClientConfig,
+        has_roots: bool,
+        reach: Reach,
+    ) -> Result<Self, HttpError> {
         let HttpOptions { body_max_bytes, connect_timeout, user_agent } = options;
         let Ok(user_agent) = HeaderValue::from_str(&user_agent) else {
             return Err(HttpError::UserAgent(user_agent));
@@ -87,7 +98,7 @@ impl Http {
             .pool_max_idle_per_host(IDLE_PER_HOST)
             .http1_max_buf_size(HEAD_MAX_BYTES)
             .retry_canceled_requests(false)
-            .build(Connector::new(tls, has_roots, connect_timeout));
+            .build(Connector::new(tls, has_roots, connect_timeout, reach));
         Ok(Self(Arc::new(Inner { client, user_agent, body_max_bytes, has_roots })))
     }
 
@@ -205,7 +216,7 @@ mod tests {
             .unwrap()
             .with_root_certificates(rustls::RootCertStore::empty())
             .with_no_client_auth();
-        Http::assemble(options(), tls, has_roots).unwrap()
+        Http::assemble(options(), tls, has_roots, Reach::Anywhere).unwrap()
     }
 
     fn options() -> HttpOptions {
@@ -382,6 +393,21 @@ mod tests {
         let failure = call.await.unwrap().unwrap_err();
         assert_eq!(failure.message, format!("no connection to {} within 10s", server.host()));
         assert!(failure.no_effect);
+    }
+
+    #[tokio::test]
+    async fn a_guarded_client_goes_nowhere_inside() {
+        let guarded = Http::reaching(Reach::Public, options()).unwrap();
+        let server = Server::start(vec![]).await;
+        let port = server.host().rsplit_once(':').unwrap().1.to_owned();
+        for host in
+            ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "127.1", "0x7f000001", "2130706433"]
+        {
+            let url = format!("http://{host}:{port}/?token=hush");
+            let failure = send(&guarded, Request::new("tell", Method::Post, url)).await.unwrap_err();
+            assert!(failure.message.contains("internal network"), "{host}: {failure}");
+            assert!(failure.no_effect && !failure.message.contains("hush"));
+        }
     }
 
     #[tokio::test]

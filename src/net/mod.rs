@@ -15,6 +15,7 @@ mod bucket;
 mod connect;
 mod fault;
 mod gate;
+mod guard;
 mod http;
 mod lanes;
 mod line;
@@ -24,6 +25,7 @@ mod retry_after;
 mod test_server;
 mod wire;
 
+pub use guard::Reach;
 pub use http::{Http, HttpError, HttpOptions};
 pub use wire::{Limit, LimitNews, Wire};
 

@@ -11,7 +11,7 @@ use super::leaf::{html, see_other};
 use super::moment::Moment;
 use super::reader::{Answer, Reader, order_href};
 use super::words::Words;
-use crate::store::{Command, CommandAnswer, Notification};
+use crate::store::{self, Command, CommandAnswer, Notification, TellingState};
 use crate::web::Problem;
 
 const LINES: usize = 50;
@@ -34,6 +34,14 @@ struct Line {
     times: String,
     closed: Option<Moment>,
     read: bool,
+    /// Who was told beside this page, or was not.
+    tellings: Vec<Telling>,
+}
+
+struct Telling {
+    words: String,
+    /// What kept it from arriving, in English.
+    error: String,
 }
 
 #[derive(Template)]
@@ -77,6 +85,7 @@ fn line(reader: &Reader<'_>, told: &Notification) -> Line {
         "sync_failed" => (w.n_sync_failed, "amber", "sync"),
         "action_failed" => (w.n_action_failed, "red", "warn"),
         "backlog" => (w.n_backlog, "amber", "clock"),
+        "data_request" => (w.n_data_request, "amber", "info"),
         _ => (w.n_other, "blue", "info"),
     };
     let channel = told.channel.as_ref().map(|id| reader.channel_name(id));
@@ -106,6 +115,21 @@ fn line(reader: &Reader<'_>, told: &Notification) -> Line {
         },
         closed: told.closed_at.map(|at| moments.long(at)),
         read: told.read,
+        tellings: told.tellings.iter().map(|telling| telling_line(reader, telling)).collect(),
+    }
+}
+
+fn telling_line(reader: &Reader<'_>, telling: &store::Telling) -> Telling {
+    let w = reader.w;
+    let at = reader.moments.long(telling.at).text;
+    let (words, failed) = match telling.state {
+        TellingState::Delivered => (w.told_to, false),
+        TellingState::Waiting => (w.telling_waits, true),
+        TellingState::GivenUp => (w.telling_given_up, true),
+    };
+    Telling {
+        words: fill(words, &[("n", &telling.target), ("t", &at)]),
+        error: telling.error.as_deref().filter(|_| failed).map(foreign::line).unwrap_or_default(),
     }
 }
 

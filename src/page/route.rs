@@ -32,6 +32,7 @@ pub enum Place {
     ReadAll,
     Read(String),
     Settings,
+    TestTarget(String),
     Keys,
     RevokeKey(String),
     Logout,
@@ -65,6 +66,7 @@ impl Place {
             ["notifications", "read"] => Self::ReadAll,
             ["notifications", id, "read"] => Self::Read(id.to_owned()),
             ["settings"] => Self::Settings,
+            ["settings", "notify", name, "test"] => Self::TestTarget(name.to_owned()),
             ["settings", "keys"] => Self::Keys,
             ["settings", "keys", id, "revoke"] => Self::RevokeKey(id.to_owned()),
             ["logout"] => Self::Logout,
@@ -118,6 +120,7 @@ impl Place {
             | Self::Dismiss(_)
             | Self::ReadAll
             | Self::Read(_)
+            | Self::TestTarget(_)
             | Self::RevokeKey(_)
             | Self::Logout => Takes::Sending,
             _ => Takes::Reading,
@@ -142,6 +145,7 @@ mod tests {
             ("/failures/retry", Some(Place::RetryFailures)),
             ("/failures/x/retry", Some(Place::Retry(id("x")))),
             ("/settings/keys", Some(Place::Keys)),
+            ("/settings/notify/ops/test", Some(Place::TestTarget(id("ops")))),
             ("/orders/", Some(Place::Order(String::new()))),
             ("/nowhere", None),
             ("/orders/a/b/c", None),

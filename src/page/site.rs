@@ -224,6 +224,7 @@ async fn turn_to(reader: &Reader<'_>, place: Place) -> Answer {
         Place::Read(id) => notifications::read(reader, &id).await,
         Place::Settings if sending => settings::save(reader).await,
         Place::Settings => settings::show(reader).await,
+        Place::TestTarget(name) => settings::test_target(reader, &name).await,
         Place::Keys if sending => keys::create(reader).await,
         Place::Keys => keys::show(reader).await,
         Place::RevokeKey(id) => keys::revoke(reader, &id).await,

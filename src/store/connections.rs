@@ -218,7 +218,7 @@ fn down(
 ) -> Result<(), StoreError> {
     let incident = Incident {
         key: incident_key(channel),
-        kind: "channel_down",
+        kind: Incident::CHANNEL_DOWN,
         channel: Some(channel.clone()),
         order: None,
         error: Some(SyncError { kind, message: message.to_owned(), retry_at: None }),
@@ -262,7 +262,7 @@ pub(super) fn access_ends(
     if let Some(ends_at) = ends_at.filter(|at| *at > now) {
         let incident = Incident {
             key: format!("access:{channel}"),
-            kind: "channel_down",
+            kind: Incident::CHANNEL_DOWN,
             channel: Some(channel.clone()),
             order: None,
             error: None,

@@ -7,10 +7,12 @@ use super::failures::{self, Subject};
 use super::jobs::{self, Job, Want};
 use super::orders::Draft;
 use super::txn::Txn;
-use super::{Claim, Finished, Incident, Store, StoreError, SyncOutcome, changes, incidents, syncs};
+use super::{
+    Claim, Finished, Incident, Store, StoreError, SyncOutcome, changes, connections, incidents, syncs,
+};
 use crate::model::{
-    Event, EventKind, Failure, FailureKind, Lane, Observation, OrderKey, SyncError, SyncInfo, SyncState,
-    Timestamp,
+    ConnectionStatus, Event, EventKind, Failure, FailureKind, Lane, Observation, OrderKey, SyncError,
+    SyncInfo, SyncState, Timestamp,
 };
 use crate::sync::{Applied, Merged, Merging, merge};
 
@@ -21,6 +23,8 @@ const COMPLETE_AGAIN: [Duration; 3] =
     [Duration::from_mins(2), Duration::from_mins(15), Duration::from_hours(1)];
 /// From this attempt on a failing order counts as failed for its bulk sync.
 const BULK_PATIENCE: u32 = 3;
+/// At this attempt, some forty seconds after the first, a failing order is told.
+const TOLD_AT_ATTEMPT: u32 = 4;
 
 const OUT_OF_REACH: &str = "out_of_reach";
 
@@ -236,10 +240,19 @@ impl Finishing {
             draft.order.sync.error = Some(error.clone());
             draft.save(tx)?;
         }
-        if retry_at.is_none() && !again {
-            incidents::open(tx, parked(key, failure, error), self.now)?;
+        if (retry_at.is_none() && !again) || self.is_worth_telling(tx, failure)? {
+            incidents::open(tx, failed(key, failure, error), self.now)?;
         }
         Ok(Finished { changed: None, again, anomalies: Vec::new() })
+    }
+
+    /// An order that goes on failing is told before it is parked, hours later; not while its whole
+    /// channel is in trouble, which is told by itself.
+    fn is_worth_telling(&self, tx: &Txn<'_>, failure: &Failure) -> Result<bool, StoreError> {
+        let stubborn = matches!(failure.kind, FailureKind::NetworkTimeout | FailureKind::Unavailable)
+            && self.claim.attempt == TOLD_AT_ATTEMPT;
+        let channel = connections::load(tx, &self.key().channel)?;
+        Ok(stubborn && channel.is_none_or(|channel| channel.status == ConnectionStatus::Connected))
     }
 
     /// The run succeeded: no failure is left. Answers whether the order is wanted again.
@@ -331,7 +344,7 @@ fn summary_of(failure: &Failure, retry_at: Option<Timestamp>) -> String {
     }
 }
 
-fn parked(key: &OrderKey, failure: &Failure, error: SyncError) -> Incident {
+fn failed(key: &OrderKey, failure: &Failure, error: SyncError) -> Incident {
     Incident {
         key: format!("order:{key}"),
         kind: "sync_failed",

@@ -3,7 +3,7 @@
 use super::rows::{GO_ON, Rows, STOP, Span};
 use super::tables::Tab;
 use super::txn::Txn;
-use super::{Incident, Notification, Paged, Store, StoreError, codec, keys};
+use super::{Incident, Notification, Paged, Store, StoreError, codec, keys, tellings};
 use crate::model::Timestamp;
 
 /// How long a closed notification is kept.
@@ -61,7 +61,7 @@ impl Store {
         self.write("close_incident", move |tx| close(tx, &key, now)).await
     }
 
-    /// Notifications that no operator's channel was told of yet, oldest first. Table `untold`.
+    /// Notifications of which it is not decided yet who is told, oldest first. Table `untold`.
     pub fn untold(&self, limit: usize) -> Result<Vec<Notification>, StoreError> {
         let rows = self.snapshot()?;
         let mut found = Vec::new();
@@ -69,17 +69,6 @@ impl Store {
             found.extend(rows.record(Tab::Notifications, &key)?);
         }
         Ok(found)
-    }
-
-    /// T told: these were told, or are not to be told.
-    pub async fn mark_told(&self, ids: Vec<String>) -> Result<(), StoreError> {
-        self.write("mark_told", move |tx| {
-            for row in ids.iter().filter_map(|id| row(id)) {
-                tx.remove(Tab::Untold, &row)?;
-            }
-            Ok(())
-        })
-        .await
     }
 }
 
@@ -134,6 +123,7 @@ fn write_new(
         opened_at: now,
         closed_at,
         read: false,
+        tellings: Vec::new(),
     };
     tx.put(Tab::Notifications, row.clone(), &new)?;
     tx.put_bytes(Tab::Untold, row.clone(), &[])?;
@@ -151,6 +141,7 @@ pub(super) fn close(tx: &mut Txn<'_>, key: &str, now: Timestamp) -> Result<Optio
         return Ok(None);
     };
     known.closed_at = Some(now);
+    tellings::closing(tx, &row, &mut known, now)?;
     tx.put(Tab::Notifications, row, &known)?;
     tx.memory.notices += 1;
     Ok(Some(known))
@@ -175,11 +166,12 @@ pub(super) fn prune(tx: &mut Txn<'_>, limit: usize, now: Timestamp) -> Result<us
             return STOP;
         }
         if known.closed_at.is_some_and(|closed| now.since(closed) >= KEPT_FOR) {
-            gone.push(key.to_vec());
+            gone.push((key.to_vec(), known));
         }
         GO_ON
     })?;
-    for key in &gone {
+    for (key, known) in &gone {
+        tellings::forget(tx, key, known)?;
         tx.remove(Tab::Notifications, key)?;
         tx.remove(Tab::Untold, key)?;
     }

@@ -39,6 +39,7 @@ mod search;
 mod shared;
 mod syncs;
 mod tables;
+mod tellings;
 #[doc(hidden)]
 pub mod testing;
 #[cfg(test)]

@@ -73,8 +73,10 @@ tables!(
     Notifications = "notifications",
     /// incident key -> id of its open notification.
     Incidents = "incidents",
-    /// notification id -> (): not told to the operator yet.
+    /// notification id -> (): whom to tell of it is not decided yet.
     Untold = "untold",
+    /// (target, due, notification id, phase) -> (): one row per message that waits to be sent.
+    TellingDue = "telling_due",
     /// idempotency key -> hash of the request, answer, expiry.
     Asked = "asked",
     /// key id -> API key and the hash of its secret.

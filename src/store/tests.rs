@@ -14,6 +14,7 @@ mod keeping;
 mod listing;
 mod model;
 mod syncing;
+mod telling;
 mod torn;
 
 /// A store in memory under a clock that stands still unless a test moves it.

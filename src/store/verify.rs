@@ -18,7 +18,7 @@ use super::tables::Tab;
 use super::views::{self, Facet};
 use super::{
     ApiKey, Change, FailureRow, Notification, OpenError, PollState, RestoreError, Store, StoreError,
-    SyncStatus, backup, codec, crypt, files, keys, migrate, open,
+    SyncStatus, TellingState, backup, codec, crypt, files, keys, migrate, open, tellings,
 };
 use crate::model::{Action, ActionState, ConnectionState, Event, Order, OrderKey, Secret, Timestamp, Tokens};
 use crate::random::Random;
@@ -92,7 +92,7 @@ pub fn verify_running(store: &Store) -> Result<VerifyReport, StoreError> {
 
 type Invariant = fn(&Snapshot, &mut Findings) -> Result<(), StoreError>;
 
-const INVARIANTS: [(&str, Invariant); 11] = [
+const INVARIANTS: [(&str, Invariant); 12] = [
     ("v0_every_record_is_readable", v0_every_record_is_readable),
     ("v1_due_rows_lead_to_waiting_jobs", v1_due_rows_lead_to_waiting_jobs),
     ("v2_a_job_wants_more_than_was_done", v2_a_job_wants_more_than_was_done),
@@ -104,6 +104,7 @@ const INVARIANTS: [(&str, Invariant); 11] = [
     ("v8_views_equal_a_recount", v8_views_equal_a_recount),
     ("v9_tokens_have_a_generation", v9_tokens_have_a_generation),
     ("v10_every_pointer_leads_somewhere", v10_every_pointer_leads_somewhere),
+    ("v11_waiting_tellings_are_due", v11_waiting_tellings_are_due),
 ];
 
 fn check(rows: &Snapshot) -> VerifyReport {
@@ -454,6 +455,26 @@ fn v10_every_pointer_leads_somewhere(rows: &Snapshot, found: &mut Findings) -> R
         });
         Ok(())
     })
+}
+
+fn v11_waiting_tellings_are_due(rows: &Snapshot, found: &mut Findings) -> Result<(), StoreError> {
+    let mut waiting = 0_u64;
+    rows.walk(Tab::Notifications, &Span::all(), &mut |key, bytes| {
+        let (Ok(told), Ok(id)) =
+            (codec::decode::<Notification>(Tab::Notifications, key, bytes), uuid::Uuid::from_slice(key))
+        else {
+            return GO_ON;
+        };
+        for telling in told.tellings.iter().filter(|known| known.state == TellingState::Waiting) {
+            waiting += 1;
+            let due = rows.has(Tab::TellingDue, &tellings::due_row(id, telling))?;
+            found.unless(due, || format!("{} waits but is not due", at(Tab::Notifications, key)));
+        }
+        GO_ON
+    })?;
+    let due = rows.count(Tab::TellingDue, &Span::all())?;
+    found.unless(due == waiting, || format!("{due} tellings due, but {waiting} waiting"));
+    Ok(())
 }
 
 /// Makes the derived tables anew. Interrupted, it can be run again.

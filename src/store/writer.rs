@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::lanes::{Answer, Lanes, Message, QUEUE, Work};
 use super::txn::{Memory, Txn};
 use super::{Shared, StoreError, failpoint};
+use crate::telemetry::metrics;
 
 /// Most operations of one commit.
 const GROUP: usize = 256;
@@ -175,8 +176,8 @@ impl Engine {
         }
         if records > 0 {
             failpoint::after_commit(&names);
-            metrics::histogram!("fenicia_store_commit_seconds").record(begun.elapsed().as_secs_f64());
-            metrics::histogram!("fenicia_store_commit_records").record(to_f64(records));
+            metrics::store_commit().record(begun.elapsed().as_secs_f64());
+            metrics::store_commit_records().record(to_f64(records));
         }
         self.shared.publish(&self.memory);
         Ok(answers)

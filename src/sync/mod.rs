@@ -5,8 +5,10 @@ mod changes;
 mod freshness;
 mod merge;
 mod retry;
+mod telling;
 pub mod window;
 
 pub use freshness::{Freshness, freshness};
 pub use merge::{Applied, Merged, Merging, merge};
 pub use retry::{Retry, retry};
+pub use telling::{Backlog, BacklogNews, Pace, again, rest};

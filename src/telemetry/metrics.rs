@@ -91,6 +91,12 @@ instruments! {
         "fenicia_channel_token_expiry_seconds", "Until the channel's tokens expire for good.", &[];
     anomalies(channel, class) -> counter Counter
         "fenicia_anomalies_total", "Oddities in what a marketplace sent, by class.", &[];
+    notifications(target, outcome) -> counter Counter
+        "fenicia_notifications_total", "Messages to the targets of the config, by what became of them.", &[];
+    http_panics() -> counter Counter
+        "fenicia_http_panics_total", "Requests answered 500 because their handler panicked.", &[];
+    config_reloads(outcome) -> counter Counter
+        "fenicia_config_reloads_total", "Configs read again, by whether they were applied.", &[];
     store_commit() -> histogram Histogram
         "fenicia_store_commit_seconds", "Time that one commit took.", COMMIT;
     store_commit_records() -> histogram Histogram
@@ -200,6 +206,9 @@ mod tests {
             channel_last_success("tienda").set(1_764_000_000.0);
             channel_token_expiry("tienda").set(86_400.0);
             anomalies("tienda", "clock").increment(1);
+            notifications("ops", "delivered").increment(1);
+            http_panics().increment(1);
+            config_reloads("applied").increment(1);
             store_commit().record(0.000_4);
             store_commit_records().record(12.0);
             store_bytes().set(1_048_576.0);

@@ -38,7 +38,7 @@ impl Admin {
 
     async fn serve(&self, arrival: Arrival) -> Result<Reply, Problem> {
         let Arrival { head, peer, upload } = arrival;
-        if !peer::is_known_host(&head.headers, self.api.options.admin.public_url.as_deref()) {
+        if !peer::is_known_host(&head.headers, self.api.options().admin.public_url.as_deref()) {
             let detail = "This host name is not known here. Use the address, or set admin.public_url.";
             return Err(Problem::new(Code::UnknownHost, detail));
         }
@@ -66,7 +66,7 @@ impl Admin {
     async fn turn_to(&self, pages: &dyn Pages, arrival: Arrival) -> Result<Reply, Problem> {
         let Arrival { head, peer, upload } = arrival;
         let body = upload.read(BODY_MAX).await?;
-        let client = peer::client(peer, &head.headers, &self.api.options.admin.trusted_proxies);
+        let client = peer::client(peer, &head.headers, &self.api.options().admin.trusted_proxies);
         Ok(pages.serve(&self.api, Visit { head, client, body }).await.into())
     }
 
@@ -85,8 +85,9 @@ impl Admin {
     }
 
     fn is_local(&self, head: &Parts, peer: SocketAddr) -> bool {
-        let trusted = &self.api.options.admin.trusted_proxies;
-        peer::client(peer, &head.headers, trusted).is_some_and(|client| client.is_loopback())
+        let options = self.api.options();
+        peer::client(peer, &head.headers, &options.admin.trusted_proxies)
+            .is_some_and(|client| client.is_loopback())
     }
 }
 

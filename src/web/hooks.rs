@@ -117,7 +117,7 @@ impl Hooks {
         topic: Option<&str>,
     ) -> Result<Outcome, Outcome> {
         let received_at = self.api.now();
-        let body = arrival.upload.read(self.api.options.webhooks.max_body).await?;
+        let body = arrival.upload.read(self.api.options().webhooks.max_body).await?;
         let headers = HeaderView(&arrival.head.headers);
         let admitted =
             connection.channel.admit(&Inbound { topic, headers: &headers, body: &body, received_at })?;

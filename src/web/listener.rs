@@ -1,11 +1,13 @@
 //! Accepts connections and keeps them within bounds: how many, how long, how much.
 
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -21,7 +23,9 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::line::{Line, Place};
+use super::problem::Problem;
 use super::reply::Reply;
+use crate::telemetry::metrics;
 
 /// Bounds of a listener.
 #[derive(Clone, Copy, Debug)]
@@ -220,6 +224,19 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
+/// A panic ends one request, not its connection: the log's panic hook has said where it was.
+async fn answer_or_apology(answer: impl Future<Output = Reply>) -> Reply {
+    let mut answer = pin!(answer);
+    let caught = poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(context))) {
+        Ok(poll) => poll.map(Some),
+        Err(_) => Poll::Ready(None),
+    });
+    caught.await.unwrap_or_else(|| {
+        metrics::http_panics().increment(1);
+        Problem::internal().into_reply()
+    })
+}
+
 /// One connection, from its first request to its last.
 async fn converse<A: Answers>(
     stream: TcpStream,
@@ -237,7 +254,7 @@ async fn converse<A: Answers>(
         let place = place.clone();
         let answer = answers.clone().answer(Arrival { head, peer, upload });
         async move {
-            let reply = answer.await;
+            let reply = answer_or_apology(answer).await;
             Ok::<_, Infallible>(reply.map(|body| body.while_served(place.serve())))
         }
     });
@@ -290,6 +307,7 @@ mod tests {
                 Err(UploadError::TimedOut) => return reply::bare(hyper::StatusCode::REQUEST_TIMEOUT),
                 Err(UploadError::Broken) => return reply::bare(hyper::StatusCode::BAD_REQUEST),
             };
+            assert!(path != "/panic", "told to panic");
             if path == "/slow" {
                 self.reached.notify_one();
                 self.go_on.notified().await;
@@ -414,6 +432,24 @@ mod tests {
         rig.echo.go_on.notify_one();
         assert!(rest(&mut slow).await.starts_with("HTTP/1.1 200 "));
         assert!(rest(&mut next).await.starts_with("HTTP/1.1 200 "));
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_answered_and_its_connection_goes_on() {
+        let rig = rig(Limits::default()).await;
+        let mut stream = rig.connect().await;
+        let request = |path: &str, close: &str| {
+            format!("POST {path} HTTP/1.1\r\nhost: x\r\n{close}content-length: 2\r\n\r\nhi")
+        };
+        let both = request("/panic", "") + &request("/", "connection: close\r\n");
+        stream.write_all(both.as_bytes()).await.expect("sent");
+        let answers = rest(&mut stream).await;
+        assert!(answers.starts_with("HTTP/1.1 500 "), "{answers}");
+        assert!(answers.contains("application/problem+json") && answers.contains("\"code\":\"internal\""));
+        assert!(answers.contains("HTTP/1.1 200 OK\r\n"), "the next request of the connection: {answers}");
+        assert!(!answers.contains("told to panic"), "{answers}");
+        let answer = rig.exchange(&post("/", "hello")).await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "the other connections: {answer}");
     }
 
     #[tokio::test]

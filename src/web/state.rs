@@ -1,7 +1,7 @@
 //! What both listeners share: the store, the actors, and what is kept in memory for callers.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::{Semaphore, watch};
 
@@ -51,7 +51,7 @@ pub struct Api {
     pub clock: Clock,
     pub random: Random,
     pub metrics: Metrics,
-    pub options: Options,
+    options: RwLock<Arc<Options>>,
     /// The web page and its sessions, where there is one.
     pub pages: Option<Arc<dyn Pages>>,
     pub(super) keys: Keys,
@@ -76,7 +76,7 @@ impl Api {
             clock,
             random,
             metrics,
-            options,
+            options: RwLock::new(Arc::new(options)),
             pages: None,
             keys: Keys::default(),
             live: Live::new(),
@@ -84,6 +84,16 @@ impl Api {
             backups: Arc::new(Semaphore::new(1)),
             stop: watch::Sender::new(false),
         }
+    }
+
+    /// As they stand at this moment: a request keeps to what it began with.
+    pub fn options(&self) -> Arc<Options> {
+        self.options.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// From the next request on.
+    pub fn set_options(&self, options: Options) {
+        *self.options.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(options);
     }
 
     pub fn now(&self) -> Timestamp {

@@ -444,6 +444,17 @@ words! {
     n_sync_failed: "An order could not be synced", "Un pedido no se pudo sincronizar", "Um pedido não pôde ser sincronizado";
     n_action_failed: "An action failed", "Falló una acción", "Uma ação falhou";
     n_backlog: "Much is waiting", "Hay mucho en espera", "Há muito na fila";
+    who_is_told: "Who is told", "A quién se avisa", "Quem é avisado";
+    nobody_is_told: "Nobody beside this page. Add a [notify.…] table to config.toml.", "A nadie fuera de esta página. Agrega una tabla [notify.…] a config.toml.", "Ninguém além desta página. Adicione uma tabela [notify.…] ao config.toml.";
+    do_send_test: "Send a test", "Enviar prueba", "Enviar teste";
+    test_sent: "The test to {n} was taken.", "{n} recibió la prueba.", "{n} recebeu o teste.";
+    test_not_sent: "The test did not reach {n}.", "La prueba no llegó a {n}.", "O teste não chegou a {n}.";
+    messages_wait_one: "{n} message waits to be sent", "{n} mensaje por enviar", "{n} mensagem a enviar";
+    messages_wait_other: "{n} messages wait to be sent", "{n} mensajes por enviar", "{n} mensagens a enviar";
+    told_to: "Told to {n}", "Avisado a {n}", "Avisado a {n}";
+    telling_waits: "Not told to {n} yet, tried at {t}", "Aún sin avisar a {n}, se intenta a las {t}", "Ainda não avisado a {n}, tentativa às {t}";
+    telling_given_up: "Could not be told to {n}", "No se pudo avisar a {n}", "Não foi possível avisar a {n}";
+    n_data_request: "A customer asks for their data", "Un cliente pide sus datos", "Um cliente pede seus dados";
     n_other: "Please note", "Toma nota", "Atenção";
 
     // Settings and keys.

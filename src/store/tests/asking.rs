@@ -165,8 +165,8 @@ async fn a_refused_connection_is_told_once_and_its_recovery_too() {
     assert!(told.iter().all(|told| told.closed_at == Some(now)));
     assert!(bench.store.failures(None, None, 10).expect("failures").items.is_empty());
     assert_eq!(bench.store.untold(10).expect("untold").len(), 2);
-    let ids = told.iter().map(|told| told.id.clone()).collect();
-    bench.store.mark_told(ids).await.expect("told");
+    let nobody = told.iter().map(|told| (told.id.clone(), Vec::new())).collect();
+    bench.store.address(nobody, bench.now).await.expect("decided");
     assert!(bench.store.untold(10).expect("untold").is_empty());
     let read = Command::ReadNotification(told[0].id.clone());
     bench.store.command(read, by("ana"), bench.now).await.expect("read");

@@ -240,6 +240,7 @@ fn actions_and_failures() {
         opened_at: at(0),
         closed_at: Some(at(1)),
         read: true,
+        tellings: Vec::new(),
     };
     check("notification", Tab::Notifications, &notification);
 }

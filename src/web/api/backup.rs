@@ -26,7 +26,7 @@ pub async fn send(api: &Arc<Api>, call: &Call) -> Answer {
     Fields::parse(&call.body, &[])?;
     let permit = api.backups.clone().try_acquire_owned();
     let permit = permit.map_err(|_| Problem::conflict("A backup is being made. Wait until it is done."))?;
-    let path = api.options.data_dir.join(format!("backup-{}.tmp", api.random.uuid_v4()));
+    let path = api.options().data_dir.join(format!("backup-{}.tmp", api.random.uuid_v4()));
     let copied = {
         let path = path.clone();
         api.read(move |store| store.backup(&path)).await

@@ -28,7 +28,7 @@ pub fn begin(api: &Arc<Api>, call: &Call) -> Answer {
 /// Where the owner of the account consents. An earlier address of the channel is no longer good.
 pub fn address(api: &Api, channel: &str) -> Result<String, Problem> {
     let connection = api.enabled(channel)?;
-    let redirect = format!("{}/oauth/{}/callback", api.options.webhooks.origin, connection.id);
+    let redirect = format!("{}/oauth/{}/callback", api.options().webhooks.origin, connection.id);
     api.handle.begin_consent(&connection.id, redirect).ok_or_else(|| {
         let detail = format!(
             "{} has no consent that can be given in a browser. Put new credentials into config.toml and reload.",

@@ -1,0 +1,107 @@
+//! An e-mail, over SMTP.
+
+use std::time::Duration;
+
+use lettre::message::{Mailbox as Person, header::ContentType};
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{Tls, TlsParameters};
+use lettre::transport::smtp::{AsyncSmtpTransport, Error};
+use lettre::{AsyncTransport as _, Tokio1Executor};
+
+use super::Message;
+use super::post::Undelivered;
+use crate::config::{Mailbox, Security};
+use crate::model::Timestamp;
+
+/// For each step of the conversation.
+const STEP: Duration = Duration::from_secs(10);
+/// For the whole of it.
+const WHOLE: Duration = Duration::from_mins(1);
+
+pub(super) async fn send(mailbox: &Mailbox, message: &Message) -> Result<(), Undelivered> {
+    let mail = compose(mailbox, message)?;
+    let transport = transport(mailbox)?;
+    let sent = tokio::time::timeout(WHOLE, transport.send(mail)).await;
+    match sent {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(refused(&mailbox.host, &error)),
+        Err(_) => Err(Undelivered::for_now(format!(
+            "the mail server {} did not take the mail within {} s",
+            mailbox.host,
+            WHOLE.as_secs()
+        ))),
+    }
+}
+
+fn compose(mailbox: &Mailbox, message: &Message) -> Result<lettre::Message, Undelivered> {
+    let unusable = |_| Undelivered::for_good("an address in the config cannot stand in a mail".to_owned());
+    let person = |address: &str| address.parse::<Person>().map_err(unusable);
+    let domain = mailbox.from.rsplit_once('@').map_or("localhost", |(_, domain)| domain);
+    let mut mail = lettre::Message::builder()
+        .from(person(&mailbox.from)?)
+        .subject(format!("[fenicia] {}", message.subject))
+        .date(system_time(message.at))
+        .message_id(Some(format!("<{}@{domain}>", message.id)))
+        .header(ContentType::TEXT_PLAIN);
+    for to in &mailbox.to {
+        mail = mail.to(person(to)?);
+    }
+    let mut text = message.text.clone();
+    if let Some(link) = &message.link {
+        text.push_str(&format!("\n\n{link}"));
+    }
+    text.push('\n');
+    mail.body(text).map_err(|_| Undelivered::for_good("the mail cannot be put together".to_owned()))
+}
+
+fn system_time(at: Timestamp) -> std::time::SystemTime {
+    let millis = u64::try_from(at.as_millis()).unwrap_or_default();
+    std::time::SystemTime::UNIX_EPOCH + Duration::from_millis(millis)
+}
+
+fn transport(mailbox: &Mailbox) -> Result<AsyncSmtpTransport<Tokio1Executor>, Undelivered> {
+    let tls = |make: fn(TlsParameters) -> Tls| {
+        TlsParameters::new(mailbox.host.clone()).map(make).map_err(|_| {
+            Undelivered::for_now("TLS cannot be set up: install the ca-certificates package".to_owned())
+        })
+    };
+    let security = match mailbox.security {
+        Security::StartTls => tls(Tls::Required)?,
+        Security::Tls => tls(Tls::Wrapper)?,
+        Security::None => Tls::None,
+    };
+    let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&mailbox.host)
+        .port(mailbox.port)
+        .tls(security)
+        .timeout(Some(STEP));
+    if let Some((name, password)) = &mailbox.login {
+        builder = builder.credentials(Credentials::new(name.clone(), password.expose().to_owned()));
+    }
+    Ok(builder.build())
+}
+
+fn refused(host: &str, error: &Error) -> Undelivered {
+    let why = format!("the mail server {host}: {}", without_addresses(&error.to_string()));
+    // A "no" for good to a login or a right may be mended on the server, so it is tried again, too.
+    Undelivered::for_now(why)
+}
+
+/// A server's answer may name people; at most 300 characters of it are kept, on one line.
+fn without_addresses(text: &str) -> String {
+    let words = text.split_whitespace().map(|word| if word.contains('@') { "…" } else { word });
+    let line = words.collect::<Vec<_>>().join(" ");
+    line.chars().filter(|c| !c.is_control()).take(300).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_servers_answer_is_kept_short_and_without_addresses() {
+        let long = format!("permanent error (550): <ops@example.com>\r\nno such user {}", "x".repeat(500));
+        let kept = without_addresses(&long);
+        assert!(kept.starts_with("permanent error (550): … no such user"), "{kept}");
+        assert_eq!(kept.chars().count(), 300);
+    }
+}
