@@ -7,6 +7,7 @@
     reason = "a test says what it expects"
 )]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -51,8 +52,33 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("clap::", &["cli", "main"]),
 ];
 
-/// Words that may stand only in a marketplace's own folders and in `kinds.rs`.
-const MARKETPLACES: &[&str] = &["shopify", "amazon", "mercadolibre", "walmart", "tiktok"];
+/// The folders below one of the layers that has a folder per marketplace.
+fn folders(layer: &str) -> BTreeSet<String> {
+    fs::read_dir(root().join(layer))
+        .expect("a source folder")
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.is_dir() && !path.ends_with("tests"))
+        .map(|path| path.file_name().expect("a name").to_string_lossy().into_owned())
+        .collect()
+}
+
+/// Words that may stand only in a marketplace's own folders and in the lists of kinds: whatever
+/// folder is added below `channel` counts from then on.
+fn marketplaces() -> Vec<String> {
+    let first = |folder: &String| folder.split('_').next().unwrap_or_default().to_owned();
+    folders("channel").iter().map(first).collect()
+}
+
+#[test]
+fn a_marketplace_is_a_folder_in_each_of_two_layers_and_a_line_in_each_of_two_lists() {
+    let folders_of = folders("channel");
+    assert!(folders_of.len() >= 5, "{folders_of:?}");
+    assert_eq!(folders_of, folders("sandbox"));
+    let known: BTreeSet<String> = fenicia::kinds::KINDS.iter().map(|kind| kind.name.to_owned()).collect();
+    assert_eq!(folders_of, known, "the folder has the name after `kind =`");
+    let played: BTreeSet<String> = fenicia::sandbox::KINDS.iter().map(|kind| kind.name.to_owned()).collect();
+    assert_eq!(folders_of, played);
+}
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
@@ -168,9 +194,10 @@ fn libraries_stay_where_they_belong() {
 #[test]
 fn a_marketplace_is_named_only_in_its_own_folders() {
     let mut wrong = Vec::new();
+    let marketplaces = marketplaces();
     for (_, below, code) in files() {
         // A marketplace's folder may name another one: some run parcel services.
-        let in_a_folder = MARKETPLACES.iter().any(|name| {
+        let in_a_folder = marketplaces.iter().any(|name| {
             below.starts_with(&format!("channel/{name}")) || below.starts_with(&format!("sandbox/{name}"))
         });
         if in_a_folder || below == "kinds.rs" || below == "sandbox/kinds.rs" || is_test(&below) {
@@ -183,8 +210,8 @@ fn a_marketplace_is_named_only_in_its_own_folders() {
             if declares && line.trim_start().trim_start_matches("pub ").starts_with("mod ") {
                 continue;
             }
-            for name in MARKETPLACES {
-                if line.contains(name) {
+            for name in &marketplaces {
+                if line.contains(name.as_str()) {
                     wrong.push(format!("{below}:{}: names {name}", number + 1));
                 }
             }

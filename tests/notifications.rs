@@ -107,19 +107,26 @@ async fn shop() -> Running {
     Running::open(stand, 0).await.expect("a port")
 }
 
-async fn reload(daemon: &Daemon) {
-    let count = async || {
-        let text = daemon.client.get("/metrics").await.text;
-        let series = "fenicia_config_reloads_total{outcome=\"applied\"} ";
-        text.lines().find_map(|line| line.strip_prefix(series)?.parse().ok()).unwrap_or(0_u64)
-    };
-    let before = count().await;
-    daemon.signal("-HUP");
+/// What a series of the metrics says; 0 when it is not there.
+async fn metric(daemon: &Daemon, series: &str) -> u64 {
+    let text = daemon.client.get("/metrics").await.text;
+    let value = |line: &str| line.strip_prefix(series)?.trim().parse().ok();
+    text.lines().find_map(value).unwrap_or(0)
+}
+
+async fn until_above(daemon: &Daemon, series: &str, before: u64) {
     let patience = daemon.client.patience();
-    while count().await == before {
-        assert!(patience.is_left(), "the config is not taken up");
+    while metric(daemon, series).await <= before {
+        assert!(patience.is_left(), "{series} stays at {before}");
         daemon.client.news().await;
     }
+}
+
+async fn reload(daemon: &Daemon) {
+    let series = "fenicia_config_reloads_total{outcome=\"applied\"}";
+    let before = metric(daemon, series).await;
+    daemon.signal("-HUP");
+    until_above(daemon, series, before).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -153,11 +160,8 @@ async fn an_incident_is_told_once_through_kills_and_refusals_and_so_is_its_end()
     third.answer("204 No Content").await;
     let shown = daemon.client.until("/api/v1/notifications", |list| list["items"][0].is_object()).await;
     assert_eq!(shown["items"].as_array().expect("a list").len(), 1, "{shown}");
-    let patience = daemon.client.patience();
-    while !folder.log().contains("told") {
-        assert!(patience.is_left(), "{}", folder.log());
-        daemon.client.news().await;
-    }
+    let series = "fenicia_notifications_total{target=\"ops\",outcome=\"delivered\"}";
+    until_above(&daemon, series, 0).await;
     daemon.kill();
 
     let daemon = Daemon::start(&folder);

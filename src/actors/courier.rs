@@ -73,16 +73,17 @@ async fn carry(state: &Settings) -> bool {
         }
         let noted = state.shared.sending.read().await;
         let sent = state.shared.post.send(&state.notify.target, &message).await;
-        let arrived = sent.is_ok();
         let told = outcome(state, letter, sent);
         let spoken = letter.iter().map(spoken).collect();
         let now = state.shared.clock.now();
-        if let Err(error) = state.shared.store.settle_tellings(&state.target, spoken, told, now).await {
+        if let Err(error) = state.shared.store.settle_tellings(&state.target, spoken, told.clone(), now).await
+        {
             tracing::error!(target = state.target, %error, "what became of a message was not stored");
             return false;
         }
         drop(noted);
-        if !arrived {
+        report(&state.target, letter.len(), &told);
+        if told != Told::Delivered {
             return false;
         }
     }
@@ -94,34 +95,39 @@ fn spoken((told, phase): &(Notification, Phase)) -> Spoken {
 }
 
 fn outcome(state: &Settings, letter: &[(Notification, Phase)], sent: Result<(), Undelivered>) -> Told {
+    let Err(failure) = sent else { return Told::Delivered };
     let Settings { shared, target, .. } = state;
-    let target = target.as_str();
-    let count = letter.len();
-    let failure = match sent {
-        Ok(()) => {
-            metrics::notifications(target, "delivered").increment(1);
-            tracing::info!(target, count, "told");
-            return Told::Delivered;
-        }
-        Err(failure) => failure,
-    };
-    let error = failure.why;
     let failed = letter.iter().map(|(told, phase)| attempts(told, target, *phase) + 1).max().unwrap_or(1);
     let jitter = |span| shared.random.jitter(span);
     let next = again(failed, shared.clock.now(), failure.not_before, jitter).filter(|_| !failure.for_good);
-    if let Some(at) = next {
-        metrics::notifications(target, "failed").increment(1);
-        tracing::warn!(target, count, error, again = %at, "a notification did not arrive");
-        return Told::Again { error, at };
+    let error = failure.why;
+    match next {
+        Some(at) => Told::Again { error, at },
+        None => Told::GivenUp { error },
     }
-    metrics::notifications(target, "given_up").increment(1);
-    tracing::error!(
-        target,
-        count,
-        error,
-        "a notification did not arrive and is given up; it stays on the page"
-    );
-    Told::GivenUp { error }
+}
+
+/// Once it is on disk.
+fn report(target: &str, count: usize, told: &Told) {
+    match told {
+        Told::Delivered => {
+            metrics::notifications(target, "delivered").increment(1);
+            tracing::info!(target, count, "told");
+        }
+        Told::Again { error, at } => {
+            metrics::notifications(target, "failed").increment(1);
+            tracing::warn!(target, count, error, again = %at, "a notification did not arrive");
+        }
+        Told::GivenUp { error } => {
+            metrics::notifications(target, "given_up").increment(1);
+            tracing::error!(
+                target,
+                count,
+                error,
+                "a notification did not arrive and is given up; it stays on the page"
+            );
+        }
+    }
 }
 
 fn attempts(told: &Notification, target: &str, phase: Phase) -> u32 {
