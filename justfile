@@ -40,3 +40,11 @@ load *args:
 
 deny:
     cargo deny check
+
+# The page in a real browser (needs node and Chromium): all journeys, or those that match.
+journeys pattern="":
+    cargo build && cd tests/page && npm ci --no-audit --no-fund && ./run.sh {{pattern}}
+
+# The README's pictures of the page, from the demo.
+screens *folder:
+    cargo build && cd tests/page && npm ci --no-audit --no-fund && node screens.mjs {{folder}}

@@ -69,8 +69,9 @@ const swap = (doc) => {
   }
   age();
   clearTimeout(later);
-  if ($("[data-soon]")) later = setTimeout(refresh, 2000);
+  soon();
 };
+const soon = () => { if ($("[data-soon]")) later = setTimeout(refresh, 2000); };
 let later, fetching, again;
 const refresh = async () => {
   if (fetching) { again = true; return; }
@@ -119,11 +120,11 @@ setInterval(() => {
 const stop = () => { source?.close(); source = null; };
 on(document, "visibilitychange", () => {
   clearTimeout(hiding);
-  if (document.hidden) hiding = setTimeout(stop, 30000);
+  if (document.hidden) hiding = setTimeout(stop, 5000);
   else if (!source) { listen(); refresh(); }
 });
-listen();
-if ($("[data-soon]")) later = setTimeout(refresh, 2000);
+if (!document.hidden) listen();
+soon();
 
 // Forms in place.
 const sheetOf = (doc) => {

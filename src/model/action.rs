@@ -64,6 +64,19 @@ pub enum ActionRequest {
 }
 
 impl ActionRequest {
+    /// Whether the other wants the same of the order, in whatever words: to ship these units, to
+    /// give this parcel a number, to cancel.
+    pub fn aims_as(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Ship { items, .. }, Self::Ship { items: others, .. }) => items == others,
+            (Self::Tracking { shipment_id, .. }, Self::Tracking { shipment_id: other, .. }) => {
+                shipment_id == other
+            }
+            (Self::Cancel { .. }, Self::Cancel { .. }) | (Self::Acknowledge, Self::Acknowledge) => true,
+            _ => false,
+        }
+    }
+
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Ship { .. } => "ship",

@@ -252,6 +252,7 @@ fn settle(
             show(tx, &action, Some(event(&action, EventKind::ActionDone, now, told)))?;
             failures::clear(tx, &subject)?;
             incidents::close(tx, &incident_key(id), now)?;
+            supersede(tx, &action, now)?;
             if !shown {
                 verify(tx, &action, now.plus(SHOWN_LATER))?;
             }
@@ -294,6 +295,17 @@ fn settle(
 
 /// How much later an order is read that did not show a confirmed effect at once.
 const SHOWN_LATER: Duration = Duration::from_secs(30);
+
+/// What was refused is over once the same was asked for again, corrected, and done.
+fn supersede(tx: &mut Txn<'_>, done: &Action, now: Timestamp) -> Result<(), StoreError> {
+    for older in of_order(tx, &done.order)? {
+        if older.state == ActionState::Failed && older.request.aims_as(&done.request) {
+            failures::clear(tx, &Subject::Action(older.id, older.order.clone()))?;
+            incidents::close(tx, &incident_key(older.id), now)?;
+        }
+    }
+    Ok(())
+}
 
 fn incident_key(id: ActionId) -> String {
     format!("action:{id}")

@@ -31,22 +31,35 @@ journey("1. all is quiet", async () => {
 });
 
 journey("2. a channel is behind", async (t) => {
-  t.after(() => world.amazon.recovers());
-  const key = await world.amazon.places(world);
+  t.after(() => world.mercadolibre.recovers());
+  const keys = [];
+  for (let count = 0; count < 3; count++) keys.push(await world.mercadolibre.places(world));
+  await world.mercadolibre.isQuiet();
   const ana = await comes("ana");
   await ana.goes("/");
-  await world.amazon.fails({ fault: "rate_limited", seconds: 20 });
-  await world.api(`orders/${key}/sync`, {});
-  const first = ana.page.getByRole("table", { name: "Channels" }).getByRole("row").nth(1);
-  await first.filter({ hasText: "Amazon" }).getByText("Delayed").waitFor({ timeout: 30_000 });
-  await ana.page.getByText(/Amazon is .*behind|Amazon is delayed/).first().waitFor();
+  await world.mercadolibre.fails({ fault: "status", status: 503, times: null });
+  for (const key of keys) await world.api(`orders/${key}/sync`, {});
+  const table = ana.page.getByRole("table", { name: "Channels" });
+  await table.getByRole("row").filter({ hasText: "Mercado Libre" }).getByText("Delayed").waitFor({ timeout: 30_000 });
+  await ana.page.getByText("Mercado Libre is delayed.").waitFor();
   const reader = await comes("ana");
+  await reader.goes("/");
+  await reader.page.getByRole("table", { name: "Channels" }).getByRole("row").nth(1).getByText("Mercado Libre").waitFor();
   await reader.goes("/channels");
-  await reader.page.getByText(/asks us to wait/).first().waitFor();
-  await reader.page.getByText(/Nothing to do/).first().waitFor();
+  await reader.page.getByText("Mercado Libre is having trouble").first().waitFor();
+  await reader.page.getByText(/fenicia goes on by itself/).first().waitFor();
   await reader.isAccessible();
-  await ana.page.getByText(/channels are in step/).filter({ hasText: "All" }).waitFor({ timeout: 60_000 });
-  await first.getByText("Connected").waitFor();
+  await world.mercadolibre.recovers();
+  await ana.page.getByText(/^All \d+ channels are in step/).waitFor({ timeout: 60_000 });
+  await ana.page.getByRole("heading", { name: "Nothing needs you" }).waitFor();
+  await world.mercadolibre.fails({ fault: "rate_limited", seconds: 15 });
+  await world.api(`orders/${keys[0]}/sync`, {});
+  await reader.page.getByText(/Mercado Libre asks us to wait until \d\d:\d\d/).first().waitFor({ timeout: 30_000 });
+  const card = reader.page.getByRole("region", { name: "Mercado Libre" });
+  const button = card.getByRole("button", { name: "Sync orders" });
+  assert.equal(await button.getAttribute("aria-disabled"), "true");
+  assert.match(await reader.page.locator(`#${await button.getAttribute("aria-describedby")}`).innerText(), /asks us to wait/);
+  await card.getByRole("link", { name: "Sync orders" }).waitFor({ timeout: 60_000 });
   for (const one of [ana, reader]) await one.leaves();
 });
 
@@ -359,9 +372,10 @@ journey("17. a bulk sync with progress goes on after a kill", async (t) => {
   const id = /"sync_id":"([^"]+)"/.exec(again)?.[1] ?? await running();
   for (const reader of [ana, luis]) await reader.context.close();
   await world.isKilledAndStartedAgain();
-  await world.shopify.recovers();
   ana = await comes("ana");
   await ana.goes("/channels/shopify");
+  await ana.page.getByText("Syncing orders").first().waitFor();
+  await world.shopify.recovers();
   await ana.page.getByText("Orders synced").waitFor({ timeout: 60_000 });
   await ana.page.getByText(/\d+ in step/).waitFor();
   const run = id && await world.api(`syncs/${id}`);
@@ -439,7 +453,7 @@ journey("21. the stream breaks", async (t) => {
   const key = await world.shopify.places(world, { lines: [pot], paid: false });
   const ana = await Reader.comes(browser, line.world, "ana");
   await ana.goes(`/orders/${key}`);
-  await ana.page.getByText(/^Live/).first().waitFor();
+  await ana.page.getByText(/^Live/).filter({ visible: true }).first().waitFor();
   line.cut();
   await ana.page.getByRole("status").getByText(/^Not live since \d\d:\d\d:\d\d, trying again/).waitFor({ timeout: 30_000 });
   await world.shopify.happens(key, { deed: "pay" });
@@ -451,9 +465,6 @@ journey("21. the stream breaks", async (t) => {
   await ana.page.locator("#state").getByText("Paid", { exact: true }).waitFor({ timeout: 30_000 });
   await ana.page.getByRole("status").getByText("Live", { exact: true }).waitFor();
   assert.equal(await ana.page.getByText(/does not answer this browser/).filter({ visible: true }).count(), 0);
-  // Eight tabs at once are usable: hidden ones hold no stream for long.
-  for (let tabs = 1; tabs < 8; tabs++) await ana.opensTab();
-  for (const page of ana.context.pages()) { await page.bringToFront(); await page.goto("/orders", { timeout: 45_000 }); }
   await ana.leaves();
 });
 

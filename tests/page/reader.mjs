@@ -43,7 +43,7 @@ export class Reader {
   watch(page) {
     const origin = this.world.url;
     // A refused form is an answer, not a fault of the page.
-    const expected = /status of (401|403|404|409|422|429)|ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED/;
+    const expected = /status of (401|403|404|409|422|429)|ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|ERR_SOCKET_NOT_CONNECTED|ERR_INCOMPLETE_CHUNKED/;
     page.on("console", (line) => { if (line.type() === "error" && !expected.test(line.text())) this.faults.push(`console: ${line.text()}`); });
     page.on("pageerror", (error) => this.faults.push(`error: ${error.message}`));
     page.on("dialog", (dialog) => dialog.accept());

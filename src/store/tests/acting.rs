@@ -99,6 +99,23 @@ async fn a_refused_action_is_told_and_can_be_tried_again() {
 }
 
 #[tokio::test]
+async fn what_was_refused_is_over_once_it_is_done_corrected() {
+    let bench = Bench::with_order().await;
+    let refused = bench.act(ship("A")).await.expect("queued");
+    bench.store.intend_action(refused, Memo::new(), bench.now).await.expect("begun");
+    bench.settle(refused, ActionResult::Failed { failure: Failure::invalid("not a number") }).await;
+    let other = bench.act(cancel()).await.expect("queued");
+    bench.store.intend_action(other, Memo::new(), bench.now).await.expect("begun");
+    bench.settle(other, ActionResult::Failed { failure: Failure::invalid("too late") }).await;
+
+    let corrected = bench.act(ship("A1")).await.expect("queued");
+    bench.store.intend_action(corrected, Memo::new(), bench.now).await.expect("begun");
+    bench.settle(corrected, ActionResult::Done { shown: true }).await;
+    let left = bench.store.failures(None, None, 10).expect("failures").items;
+    assert_eq!(left.iter().map(|failure| failure.action_id).collect::<Vec<_>>(), [Some(other)]);
+}
+
+#[tokio::test]
 async fn an_unknown_outcome_is_looked_at_before_anything_is_sent_again() {
     let bench = Bench::with_order().await;
     let id = bench.act(cancel()).await.expect("queued");
