@@ -105,7 +105,7 @@ impl Actor for Notifier {
     ) -> Result<(), ActorProcessingErr> {
         match event {
             SupervisionEvent::ActorTerminated(courier, _, _) => {
-                drop(state.couriers.remove(&courier.get_id()))
+                state.couriers.remove(&courier.get_id());
             }
             SupervisionEvent::ActorFailed(courier, error) => {
                 if let Some(target) = state.couriers.remove(&courier.get_id()) {

@@ -222,8 +222,7 @@ mod tests {
         let credentials = Credentials { whole: format!("{whole} {refresh}"), grant };
         let session = Session::new(id, channel.clone(), credentials, store.clone(), clock.clone());
         session.current(Lane::Poll).await.expect("tokens");
-        let spent = channel.spent.lock().expect("not poisoned").clone();
-        spent
+        channel.spent.lock().expect("not poisoned").clone()
     }
 
     #[tokio::test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ractor::ActorCell;
 
-use super::{Handle, channel, channels, janitor, scheduler};
+use super::{Handle, channel, channels, janitor, notifier, scheduler};
 use crate::channel::{
     Answer, Call, Channel, Env, Fetched, Finding, KeyFault, Kind, ListRequest, Method, Page, Settings, Stream,
 };
@@ -269,6 +269,7 @@ async fn every_permanent_actor_is_revived() {
         ActorCell::is_message_type_of::<scheduler::Message> as fn(&ActorCell) -> Option<bool>,
         ActorCell::is_message_type_of::<janitor::Message>,
         ActorCell::is_message_type_of::<channels::Message>,
+        ActorCell::is_message_type_of::<notifier::Message>,
     ] {
         let dead = child(is).expect("it runs");
         dead.kill();

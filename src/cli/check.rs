@@ -134,7 +134,7 @@ fn target_sheet(reached: &[Reached]) -> Sheet {
     let mut sheet = Sheet::new(&["notify", "ok", "found"]);
     for target in reached {
         sheet.row([
-            Cell::text(&format!("{} ({})", target.target, target.kind)),
+            Cell::text(format!("{} ({})", target.target, target.kind)),
             Cell::state(if target.outcome.is_ok() { "yes" } else { "no" }),
             Cell::text(match &target.outcome {
                 Ok(()) => "a test message was taken",
