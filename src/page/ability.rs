@@ -2,13 +2,14 @@
 
 use super::badge::{self, Badge};
 use super::reader::Reader;
+use super::said::{self, Said};
 use crate::actors::Connection;
 use crate::web::desk;
 
 pub struct Ability {
     pub word: &'static str,
     pub badge: Badge,
-    pub why: String,
+    pub why: Said,
 }
 
 pub fn of(reader: &Reader<'_>, connection: &Connection) -> Vec<Ability> {
@@ -18,7 +19,7 @@ pub fn of(reader: &Reader<'_>, connection: &Connection) -> Vec<Ability> {
     let ability = |word, supported, why: Option<String>, consequence: Option<String>| Ability {
         word,
         badge: badge::possible(supported, w),
-        why: why.or(consequence).unwrap_or_default(),
+        why: said::tell(reader.language(), &why.or(consequence).unwrap_or_default(), connection.kind.title),
     };
     vec![
         ability(w.do_ship, can.ship.supported, can.ship.why, can.ship.consequence),

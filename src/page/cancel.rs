@@ -10,6 +10,7 @@ use super::language::fill;
 use super::leaf::html;
 use super::orders::{Amount, amount};
 use super::reader::{Answer, Reader, capabilities};
+use super::said::{self, Said};
 use super::words::Words;
 use crate::model::{ActionRequest, CancelAbility, CancelReason, Order, OrderKey};
 use crate::web::desk::Wish;
@@ -40,7 +41,7 @@ struct Cancel {
     note_limit: u32,
     note: String,
     note_fault: String,
-    consequence: String,
+    consequence: Said,
 }
 
 /// `/orders/{id}/cancel`
@@ -126,7 +127,7 @@ async fn page(
         note_limit: limit,
         note: form.get("note").to_owned(),
         note_fault: fault_of(&faults, "note"),
-        consequence: able.consequence.clone().unwrap_or_default(),
+        consequence: said::tell(reader.language(), able.consequence.as_deref().unwrap_or_default(), &title),
         number,
         frame,
         faults,

@@ -39,6 +39,7 @@ mod reader;
 mod reconnect;
 mod route;
 mod run;
+mod said;
 mod search;
 mod session;
 mod settings;

@@ -15,6 +15,7 @@ use super::moment::Moment;
 use super::orders::{Amount, amount};
 use super::outcome::{self, Outcome};
 use super::reader::{Answer, Reader, capabilities, order_href};
+use super::said::{self, Said};
 use super::timeline::{self, Timeline};
 use super::words::Words;
 use crate::model::{
@@ -37,7 +38,7 @@ struct Act {
     icon: &'static str,
     possible: bool,
     not_possible: String,
-    why: String,
+    why: Said,
 }
 
 struct ItemLine {
@@ -136,7 +137,7 @@ pub async fn show(reader: &Reader<'_>, id: &str) -> Answer {
         synced: order.sync.last_success_at.map(|at| moments.long(at)),
         asking: fill(w.asking, &[("c", &title)]),
         sync_refused: sync_refused(reader, &order).await?,
-        acts: acts(&capabilities(reader, &order), w),
+        acts: acts(reader, &capabilities(reader, &order), &title),
         outcome,
         troubles: troubles(reader, &order, &title).await?,
         units_shipped: units_shipped(reader, &order),
@@ -179,7 +180,8 @@ async fn sync_refused(reader: &Reader<'_>, order: &Order) -> Result<Option<Strin
     Ok((status == ConnectionStatus::NeedsReconnect).then(|| w.reconnect_first.to_owned()))
 }
 
-fn acts(can: &Capabilities, w: &'static Words) -> Vec<Act> {
+fn acts(reader: &Reader<'_>, can: &Capabilities, title: &str) -> Vec<Act> {
+    let w = reader.w;
     let act = |word, path, class, icon, supported: bool, why: &Option<String>| Act {
         word,
         path,
@@ -187,7 +189,7 @@ fn acts(can: &Capabilities, w: &'static Words) -> Vec<Act> {
         icon,
         possible: supported,
         not_possible: fill(w.not_possible, &[("x", word)]),
-        why: why.clone().unwrap_or_default(),
+        why: said::tell(reader.language(), why.as_deref().unwrap_or_default(), title),
     };
     vec![
         act(w.do_track, "tracking", "", "", can.tracking.supported, &can.tracking.why),

@@ -9,6 +9,7 @@ use super::frame::{Frame, Here};
 use super::language::fill;
 use super::leaf::html;
 use super::reader::{Answer, Reader, capabilities};
+use super::said::{self, Said};
 use super::words::Words;
 use crate::model::{ActionRequest, Item, Order, OrderKey, ShipAbility, ShipLine};
 use crate::web::Problem;
@@ -39,7 +40,7 @@ struct Ship {
     partial: bool,
     lines: Vec<Line>,
     carrier: Carrier,
-    consequence: String,
+    consequence: Said,
     button: String,
 }
 
@@ -201,7 +202,7 @@ async fn page(
         items_fault: fault_of(&faults, "items"),
         partial: able.partial,
         carrier: carrier(reader, able, form, &faults, &channel),
-        consequence: able.consequence.clone().unwrap_or_default(),
+        consequence: said::tell(reader.language(), able.consequence.as_deref().unwrap_or_default(), &channel),
         button: reader.language().count(units, (w.do_ship_one, w.do_ship_other)),
         number,
         channel: reader.channel_name(&order.key.channel),
