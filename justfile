@@ -23,6 +23,10 @@ histories histories="2000" bulk="10000":
 effects actions="1000" seed="1":
     FENICIA_EFFECTS={{actions}} FENICIA_SEED={{seed}} cargo test --test effects -- --nocapture once_or_says
 
+# kill -9 at every step of the renewal of tokens.
+rotations rounds="20":
+    FENICIA_ROTATIONS={{rounds}} cargo test --test scenarios -- --nocapture rotation
+
 # Kill, torn-write and failing-disk suites at night length.
 crash cycles="1000" images="1000000":
     FENICIA_CRASH_CYCLES={{cycles}} FENICIA_TORN_IMAGES={{images}} cargo test --release --test crash --test torn -- --nocapture

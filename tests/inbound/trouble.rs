@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fenicia::model::{ConnectionStatus, Timestamp};
+use fenicia::model::{ConnectionStatus, FailureKind, Timestamp};
 use fenicia::sandbox::{Fault, Wish};
 
 use super::world::World;
@@ -90,6 +90,40 @@ fn a_withdrawn_access_costs_one_refusal_and_one_notification() {
         assert_eq!(world.state().status, ConnectionStatus::Connected, "{kind}");
         world.until("all is true", (SECOND * 10, A_DAY), || world.untrue().is_empty()).await;
         world.is_sound();
+    });
+}
+
+/// What goes wrong, and the kind of error that it is.
+const KINDS_OF_TROUBLE: [(Fault, FailureKind); 8] = [
+    (Fault::Hang, FailureKind::NetworkTimeout),
+    (Fault::ResetBefore, FailureKind::NetworkTimeout),
+    (Fault::RateLimited { seconds: 5 }, FailureKind::RateLimited),
+    (Fault::Status { status: 403 }, FailureKind::Permission),
+    (Fault::Status { status: 404 }, FailureKind::NotFound),
+    (Fault::Status { status: 500 }, FailureKind::Unavailable),
+    (Fault::HtmlAfter, FailureKind::Unavailable),
+    (Fault::Status { status: 400 }, FailureKind::InvalidRequest),
+];
+
+#[test]
+fn every_kind_of_error_is_recognised_in_each_marketplace_s_own_words() {
+    each(async |kind| {
+        let (world, orders) = with_orders(kind, 1).await;
+        let mut wrong = Vec::new();
+        for (fault, wanted) in KINDS_OF_TROUBLE {
+            world.suffers(fault.clone());
+            let told = world.read(&orders[0]).await.expect_err("it cannot be read");
+            world.mend();
+            // Waits that the marketplace asked for are over, and so is what the breaker waits for.
+            tokio::time::sleep(A_MINUTE * 15).await;
+            // A bare 400 is how Walmart tells of an outage.
+            let is_excuse = kind == "walmart" && fault == Fault::Status { status: 400 };
+            let wanted = if is_excuse { FailureKind::Unavailable } else { wanted };
+            if told.kind != wanted || told.message.is_empty() || told.kind.advice().is_empty() {
+                wrong.push(format!("{fault:?} is {}, not {wanted}: {}", told.kind, told.message));
+            }
+        }
+        assert_eq!(wrong, Vec::<String>::new(), "{kind}");
     });
 }
 

@@ -9,10 +9,10 @@ use fenicia::clock::Clock;
 use fenicia::config;
 use fenicia::kinds::KINDS;
 use fenicia::model::{
-    ChannelId, ChannelOrderId, ConnectionState, Lane, Observation, Order, OrderKey, Person, SyncId,
-    Timestamp, Trigger,
+    ChannelId, ChannelOrderId, ConnectionState, ConnectionStatus, Failure, Lane, Observation, Order,
+    OrderKey, Person, SyncId, Timestamp, Trigger,
 };
-use fenicia::net::{Http, HttpOptions};
+use fenicia::net::{Http, HttpOptions, Method, Request};
 use fenicia::random::Random;
 use fenicia::sandbox::{self, Deed, Fault, Kit, Rule, Running, Stand, Tuning, Wish};
 use fenicia::store::testing::on_backend;
@@ -46,6 +46,7 @@ struct Daemon {
 
 /// A Tuesday. Marketplaces reckon with weekdays.
 const START: i64 = 1_796_119_200;
+const HOUR: Duration = Duration::from_hours(1);
 
 impl World {
     /// With the marketplace's real allowances and waits.
@@ -73,13 +74,8 @@ impl World {
     }
 
     pub async fn start(&mut self) {
-        let http = Http::new(HttpOptions {
-            body_max_bytes: 32 << 20,
-            connect_timeout: Duration::from_secs(10),
-            user_agent: "fenicia/inbound".to_owned(),
-        });
         let random = Random::seeded(u64::try_from(self.clock.now().as_millis()).expect("later than 1970"));
-        let env = Env { clock: self.clock.clone(), random: random.clone(), http: http.expect("a client") };
+        let env = Env { clock: self.clock.clone(), random: random.clone(), http: http() };
         let config = config::load_connected(&self.folder.path().join("config.toml"), KINDS, &env);
         let (config, connections) = config.unwrap_or_else(|faults| panic!("{faults}"));
         let bound = Bound::bind(config.webhooks.listen, config.admin.listen).await.expect("ports");
@@ -198,6 +194,21 @@ impl World {
         self.store().channel_counts(&self.id, self.clock.now()).expect("readable").backlog
     }
 
+    /// For whoever reads why a test failed.
+    pub fn condition(&self) -> String {
+        let connection = self.handle().channel(&self.id).expect("configured");
+        let calls = self.kit().effects.calls();
+        let newest: Vec<_> = calls.iter().rev().take(12).collect();
+        format!(
+            "now {}; {:?}; backlog {}, in flight {}, next poll {:?}; newest calls {newest:#?}",
+            self.clock.now(),
+            self.state(),
+            self.backlog(),
+            connection.in_flight(),
+            connection.next_poll_at()
+        )
+    }
+
     /// Starts a bulk sync; answers the one that runs when there is one.
     pub async fn begin_sync(&self, since: Timestamp) -> Result<SyncId, SyncId> {
         let command = Command::SyncChannel { channel: self.id.clone(), since };
@@ -274,8 +285,46 @@ impl World {
             .collect()
     }
 
+    /// One order afresh, as its connector reads it; what is missing is not found.
+    pub async fn read(&self, order: &str) -> Result<Observation, Failure> {
+        let connection = self.handle().channel(&self.id).expect("configured");
+        let tokens = self.store().tokens(&self.id).expect("readable").expect("tokens");
+        let call = Call { tokens: &tokens, lane: Lane::Manual };
+        let order = self.key(order).order;
+        match connection.channel.fetch(call, &[order]).await?.remove(0) {
+            Fetched::Found(seen) => Ok(*seen),
+            Fetched::Missing { .. } => Err(Failure::not_found("it is missing")),
+            Fetched::Failed { failure, .. } => Err(failure),
+        }
+    }
+
+    /// Where the marketplace has spent a refresh token and its answer was lost, the owner consents
+    /// again. Answers whether that was necessary.
+    pub async fn reconnect_if_lost(&self) -> bool {
+        if self.state().status != ConnectionStatus::NeedsReconnect {
+            return false;
+        }
+        let redirect = format!("https://orders.example.com/oauth/{}/callback", self.id);
+        let address = self.handle().begin_consent(&self.id, redirect);
+        // Without consents no answer can be lost for good: the next probe finds that out.
+        let Some(address) = address else { return false };
+        let browser = http().send(Request::new("test", Method::Get, address), HOUR, self.clock.now()).await;
+        let answer = browser.expect("an answer");
+        let back = answer.header("location").expect("a way back").to_owned();
+        let query = back.split_once('?').expect("a query").1.as_bytes();
+        let field = |name: &str| {
+            let mut pairs = form_urlencoded::parse(query);
+            pairs.find(|(own, _)| own == name).expect("a field").1.into_owned()
+        };
+        let consented = self.handle().finish_consent(&self.id, &field("state"), &field("code")).await;
+        consented.unwrap_or_else(|error| panic!("{}: {error}", self.kind));
+        true
+    }
+
     /// Fields that are not stored as a fresh reading by the connector has them.
     pub async fn unlike_a_fresh_reading(&self) -> Vec<String> {
+        // Renews the tokens if they have run out.
+        self.handle().test(&self.id).await.expect("it answers");
         let connection = self.handle().channel(&self.id).expect("configured");
         let truths = self.stand().truths(None, usize::MAX);
         let orders: Vec<_> = truths.iter().map(|truth| self.key(&truth.order_id).order).collect();
@@ -291,6 +340,7 @@ impl World {
         unlike
     }
 
+    /// What this reading would change.
     fn differences(&self, seen: Observation) -> Vec<String> {
         let key = self.key(seen.order.as_str());
         let Some((order, person)) = self.order(seen.order.as_str()) else {
@@ -298,9 +348,13 @@ impl World {
         };
         let now = self.clock.now();
         let how = Merging { key: &key, channel_kind: self.kind, trigger: Trigger::Manual, now };
-        let Merged::Applied(fresh) = merge(None, seen, how) else { panic!("{key}: nothing new") };
-        let (own, fresh) = (content(&order, &person), content(&fresh.order, &fresh.person));
-        let fields = own.iter().filter(|(field, value)| !says_the_same(value, &fresh[*field]));
+        let fresh = match merge(Some((&order, &person)), seen, how) {
+            Merged::Applied(fresh) => content(&fresh.order, &fresh.person),
+            Merged::Unchanged { .. } => return Vec::new(),
+            other => panic!("{key}: {other:?}"),
+        };
+        let own = content(&order, &person);
+        let fields = own.iter().filter(|(field, value)| fresh[*field] != **value);
         fields.map(|(field, value)| format!("{key}: {field} is {value}, not {}", fresh[field])).collect()
     }
 
@@ -320,6 +374,15 @@ impl World {
     }
 }
 
+fn http() -> Http {
+    let options = HttpOptions {
+        body_max_bytes: 32 << 20,
+        connect_timeout: Duration::from_secs(10),
+        user_agent: "fenicia/inbound".to_owned(),
+    };
+    Http::new(options).expect("a client")
+}
+
 /// What an order says, without when and how it came here. The connector's own facts hang on the list
 /// in which it found the order.
 fn content(order: &Order, person: &Person) -> serde_json::Map<String, Value> {
@@ -334,18 +397,4 @@ fn content(order: &Order, person: &Person) -> serde_json::Map<String, Value> {
     amounts.retain(|field, amount| field != "refunded" || amount != "0.00");
     content.insert("person".to_owned(), serde_json::to_value(person).expect("a person"));
     std::mem::take(content)
-}
-
-/// What the marketplace does not say any more stays as it was.
-fn says_the_same(own: &Value, fresh: &Value) -> bool {
-    match (own, fresh) {
-        (_, Value::Null) => true,
-        (Value::Object(own), Value::Object(fresh)) => {
-            fresh.iter().all(|(field, fresh)| says_the_same(own.get(field).unwrap_or(&Value::Null), fresh))
-        }
-        (Value::Array(own), Value::Array(fresh)) => {
-            own.len() == fresh.len() && own.iter().zip(fresh).all(|(own, fresh)| says_the_same(own, fresh))
-        }
-        (own, fresh) => own == fresh,
-    }
 }

@@ -16,6 +16,7 @@ mod picture;
 mod points;
 mod privacy;
 mod reload;
+mod rotation;
 mod rows;
 #[path = "../support/mod.rs"]
 mod support;

@@ -24,6 +24,8 @@ pub struct Row {
     pub says_how_long: bool,
     /// The stand shows who ordered.
     pub people: bool,
+    /// A refresh token is spent by its use, whether its answer arrives or not.
+    pub single_use: bool,
 }
 
 pub struct Webhooks {
@@ -45,6 +47,7 @@ pub const ROWS: &[Row] = &[
         quiet: true,
         says_how_long: true,
         people: true,
+        single_use: false,
     },
     Row {
         kind: "amazon",
@@ -57,6 +60,7 @@ pub const ROWS: &[Row] = &[
         quiet: false,
         says_how_long: false,
         people: true,
+        single_use: false,
     },
     Row {
         kind: "mercadolibre",
@@ -69,6 +73,7 @@ pub const ROWS: &[Row] = &[
         quiet: true,
         says_how_long: true,
         people: true,
+        single_use: true,
     },
     Row {
         kind: "walmart",
@@ -81,6 +86,7 @@ pub const ROWS: &[Row] = &[
         quiet: false,
         says_how_long: true,
         people: true,
+        single_use: false,
     },
     Row {
         kind: "tiktok_shop",
@@ -93,6 +99,7 @@ pub const ROWS: &[Row] = &[
         quiet: true,
         says_how_long: true,
         people: false,
+        single_use: false,
     },
 ];
 

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::{Answer, Call};
+use crate::actors::Connection;
+use crate::channel::{Key, Shape};
 use crate::web::fields::Fields;
 use crate::web::problem::{Code, Problem};
 use crate::web::query::Query;
@@ -29,11 +31,19 @@ pub fn begin(api: &Arc<Api>, call: &Call) -> Answer {
 pub fn address(api: &Api, channel: &str) -> Result<String, Problem> {
     let connection = api.enabled(channel)?;
     let redirect = format!("{}/oauth/{}/callback", api.options().webhooks.origin, connection.id);
-    api.handle.begin_consent(&connection.id, redirect).ok_or_else(|| {
-        let detail = format!(
-            "{} has no consent that can be given in a browser. Put new credentials into config.toml and reload.",
-            connection.kind.title
-        );
-        Problem::new(Code::Unsupported, detail)
-    })
+    let begun = api.handle.begin_consent(&connection.id, redirect);
+    begun.ok_or_else(|| Problem::new(Code::Unsupported, without_consent(&connection)))
+}
+
+/// Which keys of the config take the place of a consent, and where their values come from.
+fn without_consent(connection: &Connection) -> String {
+    let is_secret = |key: &&Key| matches!(key.shape, Shape::Secret);
+    let secrets = connection.kind.keys.iter().filter(is_secret);
+    let secrets: Vec<_> = secrets.map(|key| format!("{} ({})", key.name, key.help)).collect();
+    format!(
+        "{} is connected by config.toml, not by a consent in a browser. Write what is out of date anew under [channels.{}]: {}. Then reload.",
+        connection.kind.title,
+        connection.id,
+        secrets.join("; ")
+    )
 }
