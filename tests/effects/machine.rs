@@ -225,6 +225,15 @@ impl Channel for Market {
 
     fn follow<'a>(&'a self, _: Call<'a>, _: &'a Order, action: &'a Action) -> Answer<'a, Performed> {
         Box::pin(async move {
+            // What earlier steps noted is still there.
+            let noted = |key: &str| action.memo.contains_key(key);
+            if !noted("job") || !noted("left") {
+                return Err(Failure::invalid("the notes are gone"));
+            }
+            if !noted("polls") {
+                let memo = [("polls".to_owned(), "1".to_owned())].into();
+                return Ok(Performed::Submitted { memo, look_after: Duration::from_secs(3) });
+            }
             if !self.world().effects.contains_key(wish(&action.request)) {
                 self.act(wish(&action.request));
             }
@@ -296,9 +305,9 @@ impl Bench {
         let (store, handle) = start(&folder, &clock, &market, &disk, 0).await;
         let bench = Self { folder, clock, market, disk, store, handle, boots: 1 };
         let now = bench.clock.now();
-        bench.store.raise(vec![bench.key()], Lane::Manual, now, now).await.expect("raised");
-        bench.handle.nudge(&bench.key().channel);
-        while bench.store.order(&bench.key()).expect("readable").is_none() {
+        bench.store.raise(vec![Bench::key()], Lane::Manual, now, now).await.expect("raised");
+        bench.handle.nudge(&Bench::key().channel);
+        while bench.store.order(&Bench::key()).expect("readable").is_none() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         bench.market.world().reads = reads.into();
@@ -314,18 +323,18 @@ impl Bench {
         Self { folder, clock, market, disk, store, handle, boots: boots + 1 }
     }
 
-    fn key(&self) -> OrderKey {
+    fn key() -> OrderKey {
         OrderKey::new(ChannelId::new("m").expect("an id"), ChannelOrderId::new(ORDER).expect("an id"))
     }
 
     /// As the API would; `None`: refused at once.
     async fn ask(&self, request: ActionRequest) -> Option<ActionId> {
-        let (order, _) = self.store.order(&self.key()).expect("readable").expect("stored");
+        let (order, _) = self.store.order(&Self::key()).expect("readable").expect("stored");
         let memo = self.market.prepare(&order, &request, self.clock.now()).ok()?;
-        let command = Command::Act { order: self.key(), request, memo };
+        let command = Command::Act { order: Self::key(), request, memo };
         let asked = Asked { by: "ana".to_owned(), key: None };
         let answer = self.store.command(command, asked, self.clock.now()).await;
-        self.handle.nudge(&self.key().channel);
+        self.handle.nudge(&Self::key().channel);
         match answer {
             Ok(CommandAnswer::Action(id)) => Some(id),
             // The very same is under way already.
@@ -440,7 +449,7 @@ fn check(bench: &Bench, asked: &[(ActionId, ActionRequest)], sort: Sort) -> Resu
         let most = if sort == Sort::Blind { u32::try_from(twins).expect("few") } else { 1 };
         prop_assert!(*times <= most, "{} took effect {} times", wish, times);
     }
-    let events = bench.store.timeline(&bench.key(), None, 1_000).expect("readable");
+    let events = bench.store.timeline(&Bench::key(), None, 1_000).expect("readable");
     for (id, request) in asked {
         let action = bench.action(*id);
         let twins = asked.iter().filter(|(_, own)| own == request).count();
@@ -571,7 +580,7 @@ async fn a_done_action_shows_in_the_order_at_once() {
         while !is_final(bench.action(id).state) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        let (order, _) = bench.store.order(&bench.key()).expect("readable").expect("stored");
+        let (order, _) = bench.store.order(&Bench::key()).expect("readable").expect("stored");
         let units = u32::try_from(nth).expect("small") + 1;
         assert_eq!(order.items[0].quantity_shipped, Some(units), "{number}");
         assert_eq!(order.shipments.len(), nth + 1, "{number}");

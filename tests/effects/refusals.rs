@@ -4,7 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fenicia::model::{ActionRequest, ActionState, CancelReason, FailureKind, ShipLine, SyncError};
+use fenicia::model::{
+    ActionRequest, ActionState, CancelReason, ConnectionStatus, FailureKind, ShipLine, SyncError,
+};
 use fenicia::sandbox::{Response, Wish};
 use serde_json::{Value, json};
 
@@ -373,4 +375,46 @@ async fn tiktok_shop_s_refusals_to_cancel() {
         case(html(503), Unavailable, "", Done),
     ];
     holds("tiktok_shop", None, Verb::Cancel, cases).await;
+}
+
+/// The clock of this machine is wrong: every signed call is refused, until it is right again.
+#[tokio::test(start_paused = true)]
+async fn a_wrong_clock_is_named_and_the_channel_recovers_once_it_is_right() {
+    const SIGNED: &[&str] = &["orders", "ship_units", "ship_package"];
+    let (clock, inner) = stand("tiktok_shop", 3);
+    let scripted = Arc::new(Scripted::new(inner));
+    let shop = Shop::over(scripted.clone(), clock, 3).await;
+    let order = shop.stand().place(&Wish { paid: Some(true), ..Wish::default() }).expect("placed");
+    let stored = shop.read(&order).await;
+    let items = stored.items.iter();
+    let request = ActionRequest::Ship {
+        carrier: shop.carrier(&order),
+        tracking_number: Some("1Z999CC000000001".to_owned()),
+        tracking_url: None,
+        items: items
+            .map(|item| ShipLine { line_id: item.line_id.clone(), quantity: item.quantity })
+            .collect(),
+    };
+    let ended = |id| {
+        let action = shop.action(id)?;
+        matches!(action.state, Done | Failed | Unknown).then_some(action)
+    };
+    scripted.answers(SIGNED, u32::MAX, tiktok(200, 36_009_004, "Invalid timestamp"));
+    let id = shop.ask(&order, &request, "clock").await.expect("taken");
+    let action = shop.until("it is refused", || ended(id)).await;
+    let error = action.error.expect("a reason");
+    assert_eq!((action.state, error.kind), (Failed, Permission));
+    assert!(error.message.contains("clock"), "{}", error.message);
+    let state = shop.connection().expect("known");
+    assert_eq!(state.status, ConnectionStatus::NeedsReconnect, "{state:?}");
+    assert!(state.last_error.expect("told").message.contains("clock"));
+
+    scripted.answers(SIGNED, 0, Response::empty(204));
+    shop.test().await;
+    let connected = || shop.connection().filter(|state| state.status == ConnectionStatus::Connected);
+    shop.until("the channel is connected again", connected).await;
+    shop.retry_all().await;
+    let action = shop.until("it is done after all", || ended(id).filter(|own| own.state == Done)).await;
+    assert_eq!(action.error, None);
+    assert_eq!(shop.kit().effects.of_order(&order).len(), 1);
 }

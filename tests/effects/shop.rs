@@ -10,8 +10,8 @@ use fenicia::clock::Clock;
 use fenicia::config;
 use fenicia::kinds::KINDS;
 use fenicia::model::{
-    Action, ActionId, ActionRequest, Capabilities, ChannelId, ChannelOrderId, Lane, Order, OrderKey,
-    Timestamp,
+    Action, ActionId, ActionRequest, Capabilities, ChannelId, ChannelOrderId, ConnectionState, Lane, Order,
+    OrderKey, Timestamp,
 };
 use fenicia::net::{Http, HttpOptions};
 use fenicia::random::Random;
@@ -145,6 +145,27 @@ impl Shop {
         listed.first().map_or("UPS", String::as_str).to_owned()
     }
 
+    pub fn connection(&self) -> Option<ConnectionState> {
+        self.with(|daemon| daemon.store.connection(&self.id).ok().flatten())
+    }
+
+    /// A person proves the connection.
+    pub async fn test(&self) {
+        let handle = self.with(|daemon| Some(daemon.handle.clone())).expect("it runs");
+        let findings = handle.test(&self.id).await.expect("it answers");
+        assert!(findings.iter().all(|finding| finding.ok), "{findings:?}");
+    }
+
+    /// A person puts everything that is parked back to work.
+    pub async fn retry_all(&self) {
+        let daemon = self.with(|daemon| Some((daemon.store.clone(), daemon.handle.clone())));
+        let (store, handle) = daemon.expect("it runs");
+        let asked = Asked { by: "ana".to_owned(), key: None };
+        let command = Command::RetryAll { channel: None };
+        store.command(command, asked, self.clock.now()).await.expect("put back");
+        handle.nudge(&self.id);
+    }
+
     /// Asks as the API does: held against the stored order, then made durable under a key.
     /// `Err`: refused at once, in words.
     pub async fn ask(&self, order: &str, request: &ActionRequest, key: &str) -> Result<ActionId, String> {
@@ -232,6 +253,7 @@ impl Drop for Shop {
 
 /// Sockets are real, so time may not jump as soon as nobody runs: a step for each short rest of this
 /// thread, small ones while calls are made.
+#[allow(clippy::disallowed_methods, reason = "the sockets' turn: nothing waits for this to pass")]
 async fn let_time_pass(stand: Arc<dyn Stand>) {
     const SMALL: Duration = Duration::from_millis(20);
     const BIG: Duration = Duration::from_millis(500);

@@ -1,6 +1,8 @@
 //! What can be done with an order, what an action will send, and whether it has taken effect.
 //! Pure: the calls are in `perform`.
 
+use std::time::Duration;
+
 use super::carriers;
 use super::facts::{self, FulfilmentOrder, Obstacle};
 use super::map::fulfilment_of;
@@ -14,6 +16,10 @@ use crate::model::{
 
 /// Shopify's limit for a note to its staff, in characters.
 const NOTE_MAX: usize = 255;
+
+/// How long a call whose answer was lost may still be under way. An order that was read later and
+/// does not show its effect proves that it was not taken.
+const SETTLED: Duration = Duration::from_secs(90);
 
 /// Memo: the carrier in Shopify's spelling.
 pub(super) const CARRIER: &str = "carrier";
@@ -326,6 +332,7 @@ pub(super) fn has_number(parcel: &Shipment, number: &str) -> bool {
 }
 
 pub(super) fn judge(order: &Order, action: &Action) -> Verdict {
+    let settled = order.version.read_at.since(action.updated_at) >= SETTLED;
     match &action.request {
         ActionRequest::Ship { tracking_number, items, .. } => {
             let number = filled(tracking_number.as_deref());
@@ -333,13 +340,19 @@ pub(super) fn judge(order: &Order, action: &Action) -> Verdict {
             if number.is_none() && action.state == ActionState::Queued {
                 return Verdict::NotSeen;
             }
-            judge_ship(order, &to_ship(order, action, number, items))
+            match judge_ship(order, &to_ship(order, action, number, items)) {
+                // Without a number, another tool's parcel may have been taken for a part of ours.
+                Verdict::NotSeen if settled && number.is_some() => Verdict::Repeatable,
+                verdict => verdict,
+            }
         }
         ActionRequest::Tracking { tracking_number, .. } => {
             judge_tracking(order, action, tracking_number.trim())
         }
-        // Cancelling what is cancelled is refused, so a repeat does no harm.
         ActionRequest::Cancel { .. } if order.status == OrderStatus::Cancelled => Verdict::Done,
+        // Cancelling what is cancelled is refused, so a repeat does no harm; but Shopify works on it
+        // for a while, and takes a second one meanwhile.
+        ActionRequest::Cancel { .. } if !settled => Verdict::NotSeen,
         ActionRequest::Cancel { .. } => Verdict::Repeatable,
         ActionRequest::Acknowledge => Verdict::CannotTell,
     }

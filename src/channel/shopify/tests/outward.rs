@@ -1,5 +1,7 @@
 //! Shipping, tracking and cancelling.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::orders::{graph, sent, stored, with, work};
@@ -184,6 +186,9 @@ fn a_shipment_with_the_number_is_the_effect() {
     assert_eq!(judge(&stored(&all_sent("A1")), &whole), Verdict::Done);
     let part = action(&before, ship(Some("A1"), &[("11", 1)]));
     assert_eq!(judge(&before, &part), Verdict::NotSeen, "two of it would both find units");
+    let mut later = before.clone();
+    later.version.read_at = part.updated_at.plus(Duration::from_secs(90));
+    assert_eq!(judge(&later, &part), Verdict::Repeatable, "it was not taken");
     let one_sent = with(
         graph(),
         json!({ "fulfillments": [sent("81", "FULFILLED", &["A1"], &[("11", 1)])],
@@ -207,8 +212,11 @@ fn replacing_a_number_or_cancelling_can_be_repeated() {
     assert_eq!(judge(&stored(&done), &replace), Verdict::Repeatable, "the carrier is still the old one");
     done["fulfillments"][0]["trackingInfo"][0]["company"] = json!("FedEx");
     assert_eq!(judge(&stored(&done), &replace), Verdict::Done);
-    let open = stored(&graph());
+    let mut open = stored(&graph());
     let gone = action(&open, cancel(CancelReason::Other));
+    open.version.read_at = gone.updated_at.plus(Duration::from_secs(30));
+    assert_eq!(judge(&open, &gone), Verdict::NotSeen, "it may be under way");
+    open.version.read_at = gone.updated_at.plus(Duration::from_secs(90));
     assert_eq!(judge(&open, &gone), Verdict::Repeatable);
     assert_eq!(judge(&stored(&cancelled()), &gone), Verdict::Done);
 }
