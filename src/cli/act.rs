@@ -65,7 +65,7 @@ pub(super) struct Cancel {
     /// A word to go with it, where the channel takes one
     #[arg(long, value_name = "TEXT")]
     note: Option<String>,
-    /// Do not ask; needed where nobody can be asked
+    /// Do not ask on a terminal; scripts are never asked
     #[arg(long, short)]
     yes: bool,
     #[command(flatten)]
@@ -132,13 +132,6 @@ impl Cancel {
     pub(super) async fn run(self, screen: &mut Screen) -> Done {
         let client = self.how.daemon.client()?;
         let question = format!("Cancel {} at the marketplace? This cannot be undone.", self.id);
-        if !self.yes && !screen.can_ask() {
-            return Err(Trouble::failed(
-                "nothing was cancelled",
-                "a cancellation cannot be undone, and without a terminal nobody can confirm it",
-                "Run it again with --yes.",
-            ));
-        }
         if !self.yes && !screen.confirm(&question)? {
             return Err(Trouble::failed(
                 "nothing was cancelled",

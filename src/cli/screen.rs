@@ -106,11 +106,6 @@ impl Screen {
             writeln!(self.err.to, "{red}error:{off} {what}\n  {dim}why:{off} {why}\n  {dim}now:{off} {cure}");
     }
 
-    /// Whether somebody is there who can answer.
-    pub(super) const fn can_ask(&self) -> bool {
-        self.can_ask
-    }
-
     /// Asks before something that cannot be undone. Where nobody can answer, the caller has decided.
     pub(super) fn confirm(&mut self, question: &str) -> io::Result<bool> {
         if !self.can_ask {

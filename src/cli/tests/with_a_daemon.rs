@@ -162,7 +162,7 @@ async fn an_action_with_an_unknown_outcome_is_not_a_success() {
         ("GET /api/v1/actions/a1", 200, r#"{"id":"a1","kind":"cancel","state":"unknown","attempts":2}"#),
     ])
     .await;
-    let (_, err, exit) = api.run("cancel tienda:1 --reason out_of_stock --yes").await;
+    let (_, err, exit) = api.run("cancel tienda:1 --reason out_of_stock").await;
     assert!(err.contains("unknown") && err.contains("before you try again"), "{err}");
     assert_eq!(exit, Some(trouble::Exit::Failed));
 }
@@ -274,15 +274,6 @@ async fn an_erasure_without_its_proof_is_a_failure() {
     let (_, _, exit) = api.run("erase --email a@example.com").await;
     assert_eq!(exit, Some(trouble::Exit::Failed));
     assert_eq!(api.asked()[0], r#"POST /api/v1/erase {"email":"a@example.com"}"#);
-}
-
-#[tokio::test]
-async fn a_cancellation_that_nobody_can_confirm_is_not_sent() {
-    let api = Api::open(&[]).await;
-    let (out, err, exit) = api.run("cancel tienda:1 --reason out_of_stock").await;
-    assert!(out.is_empty() && err.contains("nothing was cancelled") && err.contains("--yes"), "{err}");
-    assert_eq!(exit, Some(trouble::Exit::Failed));
-    assert!(api.asked().is_empty(), "{:?}", api.asked());
 }
 
 #[tokio::test]
