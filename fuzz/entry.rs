@@ -317,13 +317,13 @@ const TURNS: [&str; 24] = [
     r#""\ud83d\ude00""#,
     r#""2026-13-45T99:99:99Z""#,
     r#""9999-12-31T23:59:59.999999999+23:59""#,
-    r#""-000001-01-01T00:00:00Z""#,
+    "\"-000001-01-01T00:00:00Z\"",
     "[]",
     "{}",
     "[[]]",
     "[null]",
-    r#"{"": {}}"#,
-    r#"[{}, {}]"#,
+    "{\"\": {}}",
+    "[{}, {}]",
 ];
 
 /// The first byte says how: a value of the JSON turns into another one (three bytes each), bytes

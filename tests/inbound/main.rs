@@ -10,6 +10,7 @@
     clippy::print_stderr,
     reason = "a test says what it expects"
 )]
+#![allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "shares and small spans")]
 
 mod bulk;
 mod disk;

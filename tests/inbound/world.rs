@@ -41,7 +41,7 @@ struct Daemon {
     /// Where webhooks are sent.
     target: String,
     // Listens until it is dropped.
-    _serving: Serving,
+    serving: Serving,
 }
 
 /// A Tuesday. Marketplaces reckon with weekdays.
@@ -65,7 +65,8 @@ impl World {
         let folder = tempfile::tempdir().expect("a folder");
         let data = folder.path().join("data");
         let text = format!(
-            "{config}\n[store]\npath = {data:?}\n[webhooks]\nlisten = \"127.0.0.1:0\"\npublic_url = \"https://orders.example.com\"\n[admin]\nlisten = \"127.0.0.1:0\"\n{}",
+            "{config}\n[store]\npath = \"{}\"\n[webhooks]\nlisten = \"127.0.0.1:0\"\npublic_url = \"https://orders.example.com\"\n[admin]\nlisten = \"127.0.0.1:0\"\n{}",
+            data.display(),
             shop.config("shop")
         );
         std::fs::write(folder.path().join("config.toml"), text).expect("a config");
@@ -95,14 +96,14 @@ impl World {
         let metrics = Metrics::unrecorded();
         let api = Api::new(store.clone(), handle.clone(), self.clock.clone(), random, metrics, options);
         self.kit().webhooks.set_target(Some(target.clone()));
-        self.daemon = Some(Daemon { store, handle, target, _serving: bound.serve(&Arc::new(api)) });
+        self.daemon = Some(Daemon { store, handle, target, serving: bound.serve(&Arc::new(api)) });
     }
 
     /// As `kill -9`: what was committed is there at the next start, nothing else.
     pub async fn kill(&mut self) {
         let left = self.disk.as_it_is();
-        let Daemon { store, handle, _serving, .. } = self.daemon.take().expect("the daemon runs");
-        drop(_serving);
+        let Daemon { store, handle, serving, .. } = self.daemon.take().expect("the daemon runs");
+        drop(serving);
         handle.stop(Duration::ZERO).await;
         store.close().await;
         self.disk = left;

@@ -19,7 +19,7 @@ async fn workable(market: &Market, shop: &Shop, action: &str) -> Option<Value> {
         }
         // Whatever the daemon owes the marketplace for a new order is done first.
         market.agrees_on(shop).await;
-        let shown = market.client().until(&shop.path(&order), |order| idle(order)).await;
+        let shown = market.client().until(&shop.path(&order), idle).await;
         if shown["capabilities"][action]["supported"] == true {
             return Some(shown);
         }

@@ -61,7 +61,10 @@ async fn doubled_late_disordered_and_forged_webhooks_end_in_the_truth() {
             assert_eq!(record.state, DeliveryState::Delivered, "{}: {record:?}", shop.id);
         }
         let refused = [("channel", shop.id.as_str()), ("outcome", "unauthenticated")];
-        assert_eq!(market.metric("fenicia_webhooks_total", &refused).await, forged.len() as f64);
+        assert_eq!(
+            market.metric("fenicia_webhooks_total", &refused).await,
+            f64::from(u32::try_from(forged.len()).expect("few"))
+        );
         // A marketplace may also repeat itself unasked.
         let taken = |own: &&DeliveryRecord| own.tries.iter().filter(|own| own.status == Some(200)).count();
         let twice = true_ones.iter().map(|own| taken(own).saturating_sub(1)).sum::<usize>();
