@@ -212,7 +212,8 @@ impl Channel for Market {
                 Turn::Refused => Err(Failure::invalid("no")),
                 Turn::Denied => Err(Failure::permission("a right is missing").local()),
                 Turn::Taken => {
-                    Ok(Performed::Submitted { memo: Memo::new(), look_after: Duration::from_secs(3) })
+                    let memo = [("job".to_owned(), "1".to_owned())].into();
+                    Ok(Performed::Submitted { memo, look_after: Duration::from_secs(3) })
                 }
                 Turn::Panics => panic!("as the script says"),
                 Turn::Hangs => {
