@@ -17,8 +17,10 @@ use super::rows::ROWS;
 use super::support::Client;
 
 /// Operations that no story within seconds reaches, and what else proves them.
-const ELSEWHERE: [(&str, &str); 15] = [
-    ("mark_told", "the tests of notifications"),
+const ELSEWHERE: [(&str, &str); 17] = [
+    ("address", "the tests of notifications"),
+    ("settle_tellings", "the tests of notifications"),
+    ("forget_other_targets", "the tests of notifications"),
     ("fill", "only tests and benches fill a store"),
     ("ping", "writes nothing"),
     ("resolve_delivery", "the story of packs and of names that nobody knows"),
