@@ -14,6 +14,7 @@
     reason = "a test says what it expects"
 )]
 
+#[path = "../support/disk.rs"]
 mod disk;
 mod ledger;
 mod machine;

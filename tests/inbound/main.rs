@@ -13,6 +13,7 @@
 #![allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "shares and small spans")]
 
 mod bulk;
+#[path = "../support/disk.rs"]
 mod disk;
 mod histories;
 mod trouble;

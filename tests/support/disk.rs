@@ -1,4 +1,7 @@
-//! A disk in memory that outlives the process that writes to it, and can be taken away from it.
+//! A disk in memory that outlives the process that writes to it: looked at as a killed process leaves
+//! it, or taken away from it.
+
+#![allow(dead_code, reason = "each suite uses a part of it")]
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,11 +19,20 @@ struct Plates {
 pub struct Disk(Arc<Mutex<Plates>>);
 
 impl Disk {
+    /// Everything written so far, apart from what is written from now on.
+    pub fn as_it_is(&self) -> Self {
+        Self::holding(self.plates().expect("its process runs").bytes.clone())
+    }
+
     /// What the killed process left, as the next one finds it.
     pub fn take_away(&self) -> Self {
         let mut plates = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         plates.gone = true;
-        Self(Arc::new(Mutex::new(Plates { bytes: std::mem::take(&mut plates.bytes), gone: false })))
+        Self::holding(std::mem::take(&mut plates.bytes))
+    }
+
+    fn holding(bytes: Vec<u8>) -> Self {
+        Self(Arc::new(Mutex::new(Plates { bytes, gone: false })))
     }
 
     fn plates(&self) -> io::Result<MutexGuard<'_, Plates>> {
