@@ -8,11 +8,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ractor::{Actor, ActorProcessingErr, ActorRef};
-
 use super::Shared;
 use super::batcher::Batcher;
 use super::connection::{Connection, with_tokens};
+use super::errand::Errand;
 use super::session::internal;
 use crate::channel::{Fetched, Performed, Refused, Verdict};
 use crate::model::{
@@ -22,12 +21,7 @@ use crate::store::ActionResult;
 use crate::sync::action::{AfterFailure, after_failure, next_look};
 use crate::telemetry::metrics;
 
-pub enum Message {
-    /// From the channel's actor, once.
-    Run,
-}
-
-pub struct Settings {
+pub struct ActionRun {
     pub shared: Arc<Shared>,
     pub connection: Arc<Connection>,
     pub action: Action,
@@ -44,42 +38,15 @@ const OWED_AGAIN: Duration = Duration::from_secs(30);
 /// Memo key: vain looks for the effect so far.
 const LOOKS: &str = "fenicia.looks";
 
-pub struct ActionRun;
-
-impl Actor for ActionRun {
-    type Msg = Message;
-    type State = Settings;
-    type Arguments = Settings;
-
-    async fn pre_start(
-        &self,
-        myself: ActorRef<Message>,
-        settings: Settings,
-    ) -> Result<Settings, ActorProcessingErr> {
-        myself.cast(Message::Run)?;
-        Ok(settings)
+impl Errand for ActionRun {
+    async fn run(&self) {
+        let Self { shared, connection, action } = self;
+        let result = match step(shared, connection, action).await {
+            Ok(result) => result,
+            Err(failure) => after(shared, action, failure),
+        };
+        settle(shared, connection, action.clone(), result).await;
     }
-
-    async fn handle(
-        &self,
-        myself: ActorRef<Message>,
-        message: Message,
-        state: &mut Settings,
-    ) -> Result<(), ActorProcessingErr> {
-        match message {
-            Message::Run => run(&state.shared, &state.connection, state.action.clone()).await,
-        }
-        myself.stop(None);
-        Ok(())
-    }
-}
-
-async fn run(shared: &Shared, connection: &Arc<Connection>, action: Action) {
-    let result = match step(shared, connection, &action).await {
-        Ok(result) => result,
-        Err(failure) => after(shared, &action, failure),
-    };
-    settle(shared, connection, action, result).await;
 }
 
 /// One step of the action's life. `Err` is a failed call.

@@ -13,12 +13,13 @@ use std::time::Duration;
 use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 
 use super::Shared;
-use super::action::{self, ActionRun};
+use super::action::ActionRun;
 use super::bulk::{self, Bulk};
 use super::connection::Connection;
+use super::errand;
 use super::order::{self, OrderSync};
-use super::poll::{self, Poll};
-use super::upkeep::{self, Duties, Upkeep};
+use super::poll::Poll;
+use super::upkeep::{Duties, Upkeep};
 use crate::model::{
     ActionId, ActionRequest, Anomaly, ChannelOrderId, Failure, FailureKind, Lane, Tiding, Timestamp,
 };
@@ -241,18 +242,14 @@ async fn claim_orders(myself: &ActorRef<Message>, state: &mut State) -> Result<(
     let claims = shared.store.claim_due(&connection.id, free, in_flight, least_urgent, now).await?;
     for claim in claims {
         let committed = Arc::new(AtomicBool::new(false));
-        let settings = order::Settings {
+        let errand = OrderSync {
             shared: Arc::clone(&state.shared),
             connection: Arc::clone(&state.connection),
             claim: claim.clone(),
             committed: Arc::clone(&committed),
         };
-        let spawned = Actor::spawn_linked(None, OrderSync, settings, myself.get_cell()).await;
-        adopt(
-            state,
-            spawned.map(|(child, _)| child.get_cell()),
-            Child::Order { claim, committed, begun: now },
-        );
+        let spawned = errand::send(errand, myself.get_cell()).await;
+        adopt(state, spawned, Child::Order { claim, committed, begun: now });
     }
     Ok(())
 }
@@ -275,13 +272,13 @@ async fn claim_actions(myself: &ActorRef<Message>, state: &mut State) -> Result<
     due.retain(|action| !(cut_off && action.request == ActionRequest::Acknowledge));
     for action in due.into_iter().take(free) {
         let id = action.id;
-        let settings = action::Settings {
+        let errand = ActionRun {
             shared: Arc::clone(&state.shared),
             connection: Arc::clone(&state.connection),
             action,
         };
-        let spawned = Actor::spawn_linked(None, ActionRun, settings, myself.get_cell()).await;
-        adopt(state, spawned.map(|(child, _)| child.get_cell()), Child::Action(id));
+        let spawned = errand::send(errand, myself.get_cell()).await;
+        adopt(state, spawned, Child::Action(id));
     }
     Ok(())
 }
@@ -322,13 +319,13 @@ async fn start_poll(myself: &ActorRef<Message>, state: &mut State) -> Result<(),
         return Ok(());
     }
     state.connection.set_next_poll(scheduled(state));
-    let settings = poll::Settings {
+    let errand = Poll {
         shared: Arc::clone(&state.shared),
         connection: Arc::clone(&state.connection),
         parent: myself.clone(),
     };
-    let spawned = Actor::spawn_linked(None, Poll, settings, myself.get_cell()).await;
-    adopt(state, spawned.map(|(child, _)| child.get_cell()), Child::Poll);
+    let spawned = errand::send(errand, myself.get_cell()).await;
+    adopt(state, spawned, Child::Poll);
     Ok(())
 }
 
@@ -397,14 +394,14 @@ async fn start_upkeep(myself: &ActorRef<Message>, state: &mut State) {
     if state.children.values().any(|child| matches!(child, Child::Upkeep)) {
         return;
     }
-    let settings = upkeep::Settings {
+    let errand = Upkeep {
         shared: Arc::clone(&state.shared),
         connection: Arc::clone(&state.connection),
         parent: myself.clone(),
         duties: std::mem::take(&mut state.duties),
     };
-    let spawned = Actor::spawn_linked(None, Upkeep, settings, myself.get_cell()).await;
-    adopt(state, spawned.map(|(child, _)| child.get_cell()), Child::Upkeep);
+    let spawned = errand::send(errand, myself.get_cell()).await;
+    adopt(state, spawned, Child::Upkeep);
 }
 
 // ---- children ----------------------------------------------------------------------------

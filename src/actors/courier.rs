@@ -5,9 +5,10 @@
 
 use std::sync::Arc;
 
-use ractor::{Actor, ActorProcessingErr, ActorRef};
+use ractor::ActorRef;
 
 use super::Shared;
+use super::errand::Errand;
 use super::notifier;
 use crate::config::Notify;
 use crate::notify::{self, Undelivered};
@@ -15,12 +16,7 @@ use crate::store::{Notification, Phase, Spoken, Told};
 use crate::sync::again;
 use crate::telemetry::metrics;
 
-pub enum Message {
-    /// From itself, once.
-    Go,
-}
-
-pub struct Settings {
+pub struct Courier {
     pub shared: Arc<Shared>,
     pub target: String,
     pub notify: Notify,
@@ -29,42 +25,16 @@ pub struct Settings {
     pub parent: ActorRef<notifier::Message>,
 }
 
-pub struct Courier;
-
-impl Actor for Courier {
-    type Msg = Message;
-    type State = Settings;
-    type Arguments = Settings;
-
-    async fn pre_start(
-        &self,
-        myself: ActorRef<Message>,
-        settings: Settings,
-    ) -> Result<Settings, ActorProcessingErr> {
-        myself.cast(Message::Go)?;
-        Ok(settings)
-    }
-
-    async fn handle(
-        &self,
-        myself: ActorRef<Message>,
-        message: Message,
-        state: &mut Settings,
-    ) -> Result<(), ActorProcessingErr> {
-        match message {
-            Message::Go => {
-                let arrived = carry(state).await;
-                let target = state.target.clone();
-                drop(state.parent.cast(notifier::Message::Returned { target, arrived }));
-            }
-        }
-        myself.stop(None);
-        Ok(())
+impl Errand for Courier {
+    async fn run(&self) {
+        let arrived = carry(self).await;
+        let target = self.target.clone();
+        drop(self.parent.cast(notifier::Message::Returned { target, arrived }));
     }
 }
 
 /// Ends at the first message that does not arrive: the next one would not, either.
-async fn carry(state: &Settings) -> bool {
+async fn carry(state: &Courier) -> bool {
     let page = state.shared.page();
     for letter in &state.letters {
         let Some(message) = notify::Message::about_many(letter, page.as_deref()) else { continue };
@@ -94,9 +64,9 @@ fn spoken((told, phase): &(Notification, Phase)) -> Spoken {
     Spoken { id: told.id.clone(), phase: *phase, over: told.closed_at.is_some() }
 }
 
-fn outcome(state: &Settings, letter: &[(Notification, Phase)], sent: Result<(), Undelivered>) -> Told {
+fn outcome(state: &Courier, letter: &[(Notification, Phase)], sent: Result<(), Undelivered>) -> Told {
     let Err(failure) = sent else { return Told::Delivered };
-    let Settings { shared, target, .. } = state;
+    let Courier { shared, target, .. } = state;
     let failed = letter.iter().map(|(told, phase)| attempts(told, target, *phase) + 1).max().unwrap_or(1);
     let jitter = |span| shared.random.jitter(span);
     let next = again(failed, shared.clock.now(), failure.not_before, jitter).filter(|_| !failure.for_good);

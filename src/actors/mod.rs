@@ -22,6 +22,7 @@ mod channels;
 mod connection;
 mod consent;
 mod courier;
+mod errand;
 mod handle;
 mod janitor;
 mod notifier;

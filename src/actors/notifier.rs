@@ -13,7 +13,8 @@ use std::time::Duration;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 
 use super::Shared;
-use super::courier::{self, Courier};
+use super::courier::Courier;
+use super::errand;
 use crate::config::Notify;
 use crate::model::{ChannelId, Timestamp};
 use crate::store::{Incident, Notification, Phase, StoreError};
@@ -198,15 +199,15 @@ async fn send_courier(
     if for_people {
         fared.pace.sent(now);
     }
-    let settings = courier::Settings {
+    let courier = Courier {
         shared: Arc::clone(&state.shared),
         target: name.to_owned(),
         notify: notify.clone(),
         letters,
         parent: myself.clone(),
     };
-    match Actor::spawn_linked(None, Courier, settings, myself.get_cell()).await {
-        Ok((courier, _)) => drop(state.couriers.insert(courier.get_id(), name.to_owned())),
+    match errand::send(courier, myself.get_cell()).await {
+        Ok(courier) => drop(state.couriers.insert(courier.get_id(), name.to_owned())),
         Err(error) => tracing::error!(target = name, %error, "no courier started; the next round sends one"),
     }
     Ok(())

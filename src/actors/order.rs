@@ -7,23 +7,17 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ractor::{Actor, ActorProcessingErr, ActorRef};
-
 use super::Shared;
 use super::batcher::Batcher;
 use super::connection::Connection;
+use super::errand::Errand;
 use crate::channel::Fetched;
 use crate::model::{Failure, Timestamp};
 use crate::store::{Claim, SyncOutcome};
 use crate::sync::{Retry, retry};
 use crate::telemetry::metrics;
 
-pub enum Message {
-    /// From the channel's actor, once.
-    Run,
-}
-
-pub struct Settings {
+pub struct OrderSync {
     pub shared: Arc<Shared>,
     pub connection: Arc<Connection>,
     pub claim: Claim,
@@ -31,43 +25,15 @@ pub struct Settings {
     pub committed: Arc<AtomicBool>,
 }
 
-pub struct OrderSync;
-
-impl Actor for OrderSync {
-    type Msg = Message;
-    type State = Settings;
-    type Arguments = Settings;
-
-    async fn pre_start(
-        &self,
-        myself: ActorRef<Message>,
-        settings: Settings,
-    ) -> Result<Settings, ActorProcessingErr> {
-        myself.cast(Message::Run)?;
-        Ok(settings)
+impl Errand for OrderSync {
+    async fn run(&self) {
+        let Self { shared, connection, claim, committed } = self;
+        let begun = shared.clock.now();
+        let fetched = Batcher::fetch(connection, claim.order.order.clone(), claim.lane).await;
+        let outcome = outcome(shared, claim, fetched);
+        finish(shared, connection, claim, outcome, begun).await;
+        committed.store(true, Ordering::Release);
     }
-
-    async fn handle(
-        &self,
-        myself: ActorRef<Message>,
-        message: Message,
-        state: &mut Settings,
-    ) -> Result<(), ActorProcessingErr> {
-        match message {
-            Message::Run => run(state).await,
-        }
-        myself.stop(None);
-        Ok(())
-    }
-}
-
-async fn run(state: &Settings) {
-    let Settings { shared, connection, claim, committed } = state;
-    let begun = shared.clock.now();
-    let fetched = Batcher::fetch(connection, claim.order.order.clone(), claim.lane).await;
-    let outcome = outcome(shared, claim, fetched);
-    finish(shared, connection, claim, outcome, begun).await;
-    committed.store(true, Ordering::Release);
 }
 
 fn outcome(shared: &Shared, claim: &Claim, fetched: Result<Fetched, Failure>) -> SyncOutcome {

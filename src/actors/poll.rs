@@ -6,59 +6,29 @@
 
 use std::sync::Arc;
 
-use ractor::{Actor, ActorProcessingErr, ActorRef};
+use ractor::ActorRef;
 
 use super::Shared;
 use super::channel;
 use super::connection::{Connection, with_tokens};
+use super::errand::Errand;
 use super::session::internal;
 use crate::channel::{ListRequest, Page, Stream};
 use crate::model::{Failure, Lane};
 use crate::store::{PageIn, PollState, Window};
 use crate::sync::window;
 
-pub enum Message {
-    /// From the channel's actor, once.
-    Run,
-}
-
-pub struct Settings {
+pub struct Poll {
     pub shared: Arc<Shared>,
     pub connection: Arc<Connection>,
     pub parent: ActorRef<channel::Message>,
 }
 
-pub struct Poll;
-
-impl Actor for Poll {
-    type Msg = Message;
-    type State = Settings;
-    type Arguments = Settings;
-
-    async fn pre_start(
-        &self,
-        myself: ActorRef<Message>,
-        settings: Settings,
-    ) -> Result<Settings, ActorProcessingErr> {
-        myself.cast(Message::Run)?;
-        Ok(settings)
-    }
-
-    async fn handle(
-        &self,
-        myself: ActorRef<Message>,
-        message: Message,
-        state: &mut Settings,
-    ) -> Result<(), ActorProcessingErr> {
-        match message {
-            Message::Run => {
-                let result = run(&state.shared, &state.connection).await;
-                // Without a parent nobody schedules the next poll, and nobody needs to.
-                drop(state.parent.cast(channel::Message::PollEnded(result)));
-            }
-        }
-        myself.stop(None);
-        Ok(())
+impl Errand for Poll {
+    async fn run(&self) {
+        let result = run(&self.shared, &self.connection).await;
+        // Without a parent nobody schedules the next poll, and nobody needs to.
+        drop(self.parent.cast(channel::Message::PollEnded(result)));
     }
 }
 

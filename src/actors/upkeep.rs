@@ -6,19 +6,15 @@
 
 use std::sync::Arc;
 
-use ractor::{Actor, ActorProcessingErr, ActorRef};
+use ractor::ActorRef;
 
 use super::Shared;
 use super::channel;
 use super::connection::{Connection, with_tokens};
+use super::errand::Errand;
 use crate::model::{Lane, Timestamp};
 
-pub enum Message {
-    /// From the channel's actor, once.
-    Run,
-}
-
-pub struct Settings {
+pub struct Upkeep {
     pub shared: Arc<Shared>,
     pub connection: Arc<Connection>,
     pub parent: ActorRef<channel::Message>,
@@ -34,57 +30,29 @@ pub struct Duties {
     pub unresolved: Vec<(u64, String)>,
 }
 
-pub struct Upkeep;
-
 /// Orders that are wanted again per round.
 const REREAD_MAX: usize = 500;
 
-impl Actor for Upkeep {
-    type Msg = Message;
-    type State = Settings;
-    type Arguments = Settings;
-
-    async fn pre_start(
-        &self,
-        myself: ActorRef<Message>,
-        settings: Settings,
-    ) -> Result<Settings, ActorProcessingErr> {
-        myself.cast(Message::Run)?;
-        Ok(settings)
-    }
-
-    async fn handle(
-        &self,
-        myself: ActorRef<Message>,
-        message: Message,
-        state: &mut Settings,
-    ) -> Result<(), ActorProcessingErr> {
-        match message {
-            Message::Run => run(state).await,
+impl Errand for Upkeep {
+    async fn run(&self) {
+        let Self { shared, connection, parent, duties } = self;
+        // What is left undone is due again by its row, or when somebody has reconnected the channel.
+        if shared.is_cut_off(&connection.id) {
+            return;
         }
-        myself.stop(None);
-        Ok(())
-    }
-}
-
-async fn run(state: &Settings) {
-    let Settings { shared, connection, parent, duties } = state;
-    // What is left undone is due again by its row, or when somebody has reconnected the channel.
-    if shared.is_cut_off(&connection.id) {
-        return;
-    }
-    for (seq, alias) in &duties.unresolved {
-        resolve(shared, connection, *seq, alias).await;
-    }
-    if let Err(failure) = connection.session.current(Lane::Poll).await {
-        shared.note_failure(&connection.id, &failure).await;
-        return;
-    }
-    if duties.subscriptions {
-        subscriptions(shared, connection, parent).await;
-    }
-    if duties.reread {
-        reread(shared, connection).await;
+        for (seq, alias) in &duties.unresolved {
+            resolve(shared, connection, *seq, alias).await;
+        }
+        if let Err(failure) = connection.session.current(Lane::Poll).await {
+            shared.note_failure(&connection.id, &failure).await;
+            return;
+        }
+        if duties.subscriptions {
+            subscriptions(shared, connection, parent).await;
+        }
+        if duties.reread {
+            reread(shared, connection).await;
+        }
     }
 }
 

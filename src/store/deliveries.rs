@@ -225,10 +225,18 @@ struct Place {
 
 fn find(rows: &impl Rows, channel: &ChannelId, seq: u64) -> Result<Option<(Place, Vec<u8>)>, StoreError> {
     let key = keys::inbox(channel, seq);
-    if let Some(sealed) = rows.get(Tab::Inbox, &key)? {
-        return Ok(Some((Place { tab: Tab::Inbox, key }, sealed)));
+    match rows.get(Tab::Inbox, &key)? {
+        Some(sealed) => Ok(Some((Place { tab: Tab::Inbox, key }, sealed))),
+        None => find_waiting(rows, channel, seq),
     }
-    let Some(due) = rows.number(Tab::WaitingAt, &key)? else { return Ok(None) };
+}
+
+fn find_waiting(
+    rows: &impl Rows,
+    channel: &ChannelId,
+    seq: u64,
+) -> Result<Option<(Place, Vec<u8>)>, StoreError> {
+    let Some(due) = rows.number(Tab::WaitingAt, &keys::inbox(channel, seq))? else { return Ok(None) };
     let key = keys::waiting(channel, Timestamp::from_millis(due.cast_signed()), seq);
     let sealed = rows.get(Tab::Waiting, &key)?;
     Ok(sealed.map(|sealed| (Place { tab: Tab::Waiting, key }, sealed)))
@@ -299,7 +307,7 @@ fn current(
         let (head, body) = split(item.delivery);
         return Ok(Some((Place { tab: Tab::Inbox, key }, head, body)));
     }
-    let Some((place, sealed)) = find(tx, channel, item.seq)? else { return Ok(None) };
+    let Some((place, sealed)) = find_waiting(tx, channel, item.seq)? else { return Ok(None) };
     let (head, body) = open_row(tx, place.tab, &place.key, &sealed)?;
     Ok(Some((place, head, body)))
 }
