@@ -4,6 +4,7 @@
 //! Everything else is compared once a second, and only while somebody listens.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -52,6 +53,8 @@ pub struct Live {
     news: broadcast::Sender<News>,
     seats: Arc<Semaphore>,
     followed: Mutex<Followed>,
+    /// Somebody began to listen who has not heard how things stand.
+    joined: AtomicBool,
 }
 
 /// Work that somebody asked for and waits for.
@@ -67,13 +70,16 @@ impl Live {
             news: broadcast::Sender::new(BEHIND_MAX),
             seats: Arc::new(Semaphore::new(STREAMS_MAX)),
             followed: Mutex::default(),
+            joined: AtomicBool::new(false),
         }
     }
 
     /// A seat among the streams, and the news from now on. `None` when all seats are taken.
     pub fn listen(&self) -> Option<(OwnedSemaphorePermit, broadcast::Receiver<News>)> {
         let seat = self.seats.clone().try_acquire_owned().ok()?;
-        Some((seat, self.news.subscribe()))
+        let news = self.news.subscribe();
+        self.joined.store(true, Ordering::Release);
+        Some((seat, news))
     }
 
     /// The sync's progress is told until it is over.
@@ -186,15 +192,22 @@ async fn compare(api: &Arc<Api>) {
             before = None;
             continue;
         }
+        let joined = api.live.joined.swap(false, Ordering::AcqRel);
         let now = match Picture::take(api).await {
             Ok(picture) => picture,
             Err(problem) => {
+                api.live.joined.fetch_or(joined, Ordering::AcqRel);
                 tracing::warn!(problem.detail, "the state cannot be read for the event streams");
                 continue;
             }
         };
-        now.let_go(&api.live);
-        for frame in now.since(&before.unwrap_or_else(|| now.as_first_seen())) {
+        now.follow(&api.live);
+        let mut frames = now.since(&before.unwrap_or_else(|| now.as_first_seen()));
+        // What changed between the making of a page and its first picture here was told to nobody.
+        if joined && frames.is_empty() {
+            frames.push(frame("counts", None, &now.summary));
+        }
+        for frame in frames {
             api.live.tell(News::Other(frame));
         }
         before = Some(now);
@@ -282,8 +295,12 @@ impl Picture {
         Self { syncs: BTreeMap::new(), actions: BTreeMap::new(), ..self.clone() }
     }
 
-    /// What is over is told this once more, and not looked at again.
-    fn let_go(&self, live: &Live) {
+    /// What runs is looked at again, whoever began it and in whichever life of the daemon; what is
+    /// over is told this once more.
+    fn follow(&self, live: &Live) {
+        for sync in self.syncs.values().filter(|sync| !sync.is_over()) {
+            live.follow_sync(sync.sync_id);
+        }
         let final_state =
             |state| matches!(state, ActionState::Done | ActionState::Failed | ActionState::Unknown);
         let syncs: Vec<_> = self.syncs.values().filter(|sync| sync.is_over()).map(|s| s.sync_id).collect();
@@ -390,7 +407,7 @@ mod tests {
         live.follow_action(id);
         let action =
             ActionNews { id, order_id: "tienda:42".parse().expect("a key"), state: ActionState::Done };
-        Picture { actions: BTreeMap::from([(id, action)]), ..Picture::default() }.let_go(&live);
+        Picture { actions: BTreeMap::from([(id, action)]), ..Picture::default() }.follow(&live);
         assert!(live.followed().actions.is_empty());
     }
 
