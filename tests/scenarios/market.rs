@@ -325,9 +325,19 @@ impl Market {
                 return;
             }
             let shown: Vec<_> = left.iter().take(10).collect();
-            assert!(patience.is_left(), "{}: {} differences: {shown:#?}", shop.id, left.len());
+            let told = || self.complaints(shop);
+            assert!(patience.is_left(), "{}: {} differences: {shown:#?}\n{}", shop.id, left.len(), told());
             self.client().news().await;
         }
+    }
+
+    /// What the daemon's log last complained of about this shop.
+    fn complaints(&self, shop: &Shop) -> String {
+        let log = self.folder.log();
+        let of_it = |line: &&str| line.contains(&shop.id) && !line.contains(" INFO ");
+        let mut last: Vec<_> = log.lines().filter(of_it).rev().take(20).collect();
+        last.reverse();
+        last.join("\n")
     }
 
     async fn differences(&self, shop: &Shop) -> Vec<String> {
