@@ -1,11 +1,9 @@
 #!/bin/sh
 # Runs the journeys against a built fenicia: tests/page/run.sh [pattern]
 # Needs node, `npm ci` in this folder, and a Chromium (CHROMIUM=/path, else /usr/bin/chromium).
+# Each file has a world of its own; two are walked at a time, since journeys wait more than they work.
 set -eu
 cd "$(dirname "$0")"
 : "${FENICIA:=$(pwd)/../../target/debug/fenicia}"
 export FENICIA
-if [ $# -gt 0 ]; then
-  exec node --test --test-reporter=spec --test-name-pattern="$1" journeys.mjs
-fi
-exec node --test --test-reporter=spec journeys.mjs
+exec node --test --test-concurrency="${FENICIA_JOURNEYS_AT_ONCE:-2}" --test-reporter=spec ${1:+--test-name-pattern="$1"} ./*.test.mjs

@@ -1,0 +1,25 @@
+// What the journeys of one file share: a world, a browser, and who comes to look.
+
+import { after, test } from "node:test";
+import { Reader, openBrowser } from "./reader.mjs";
+import { World } from "./world.mjs";
+
+export let world, browser;
+
+/** Begun by the first journey that is not left out, so that one alone costs one world. */
+let begun;
+async function begin() {
+  [world, browser] = await Promise.all([World.begin(), openBrowser()]);
+}
+after(async () => { await browser?.close(); await world?.end(); });
+
+/** A journey, told in the words of those who walk it. */
+export const journey = (name, act) => test(name, { timeout: 300_000 }, async (t) => {
+  await (begun ??= begin());
+  await act(t);
+});
+
+/** Somebody in front of a browser of their own, signed in. */
+export const comes = (user, options) => Reader.comes(browser, world, user, options);
+export const number = async (key) => (await world.api(`orders/${key}`)).number;
+export const pot = { sku: "POT", title: "Copper pot", quantity: 1, unit_price: "40.00" };
