@@ -174,7 +174,10 @@ async fn what_is_wrong_with_a_wish_is_said_and_nothing_is_queued() {
             assert!(answer.body["detail"].as_str().is_some_and(|own| own.len() > 20), "{}", answer.text);
         }
         let shown = market.client().get(&shop.path(native(&order))).await.body;
-        assert_eq!(shown["last_action"], order["last_action"], "{}: something was queued", shop.id);
+        let queued = &shown["last_action"];
+        // What the daemon owes the marketplace by itself goes on.
+        let asked = *queued != order["last_action"] && queued["kind"] != "acknowledge";
+        assert!(!asked, "{}: {queued} was queued", shop.id);
 
         // The same key is the same request; another request under it is refused.
         let key = [("idempotency-key", shop.id.as_str())];

@@ -3,11 +3,11 @@
 use fenicia::random::Random;
 use fenicia::sandbox::{Fault, stir, visit};
 
-use super::market::{Market, Plan};
+use super::market::{Market, Plan, Polls};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_changed_while_the_daemon_was_down_is_found_after_its_start() {
-    let mut market = Market::open(Plan::still()).await;
+    let mut market = Market::open(Plan { polls: Polls::Unannounced, ..Plan::default() }).await;
     market.ready().await;
     market.agrees().await;
     market.stop();

@@ -20,6 +20,8 @@ pub enum Polls {
     Quick,
     /// Never within a test: only webhooks bring news.
     Far,
+    /// Every few seconds where there are no webhooks, whose lists lack their newest second; else never.
+    Unannounced,
 }
 
 /// How a story begins.
@@ -143,7 +145,8 @@ impl Shop {
     pub fn config(&self, polls: Polls) -> String {
         let poll = match polls {
             Polls::Quick => self.row.quick,
-            Polls::Far => "0 0 1 1 *",
+            Polls::Unannounced if self.row.webhooks.is_none() => self.row.quick,
+            Polls::Far | Polls::Unannounced => "0 0 1 1 *",
         };
         format!("{}\npoll = \"{poll}\"\n\n", self.running.config(&self.id).trim_end())
     }
