@@ -69,7 +69,7 @@ impl Daemon {
         admin_key::ensure(&store, &config.store.path, env.clock.now()).await?;
         let handle =
             Handle::start(store.clone(), env.clock.clone(), env.random.clone(), config, connections).await?;
-        let page = Arc::new(Page::new(&config.admin, env.clock.clone(), &env.random));
+        let page = Arc::new(Page::new(&config.admin, &env.clock, &env.random));
         let mut api = Api::new(
             store.clone(),
             handle.clone(),

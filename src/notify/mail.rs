@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lettre::message::{Mailbox as Person, header::ContentType};
 use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Tls, TlsParameters};
+use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::transport::smtp::{AsyncSmtpTransport, Error};
 use lettre::{AsyncTransport as _, Tokio1Executor};
 
@@ -18,9 +18,14 @@ const STEP: Duration = Duration::from_secs(10);
 /// For the whole of it.
 const WHOLE: Duration = Duration::from_mins(1);
 
-pub(super) async fn send(mailbox: &Mailbox, message: &Message) -> Result<(), Undelivered> {
+/// `trusted`: authorities beside those of this machine.
+pub(super) async fn send(
+    mailbox: &Mailbox,
+    message: &Message,
+    trusted: &[Certificate],
+) -> Result<(), Undelivered> {
     let mail = compose(mailbox, message)?;
-    let transport = transport(mailbox)?;
+    let transport = transport(mailbox, trusted)?;
     let sent = tokio::time::timeout(WHOLE, transport.send(mail)).await;
     match sent {
         Ok(Ok(_)) => Ok(()),
@@ -59,9 +64,16 @@ fn system_time(at: Timestamp) -> std::time::SystemTime {
     std::time::SystemTime::UNIX_EPOCH + Duration::from_millis(millis)
 }
 
-fn transport(mailbox: &Mailbox) -> Result<AsyncSmtpTransport<Tokio1Executor>, Undelivered> {
+fn transport(
+    mailbox: &Mailbox,
+    trusted: &[Certificate],
+) -> Result<AsyncSmtpTransport<Tokio1Executor>, Undelivered> {
     let tls = |make: fn(TlsParameters) -> Tls| {
-        TlsParameters::new(mailbox.host.clone()).map(make).map_err(|_| {
+        let mut parameters = TlsParameters::builder(mailbox.host.clone());
+        for authority in trusted {
+            parameters = parameters.add_root_certificate(authority.clone());
+        }
+        parameters.build().map(make).map_err(|_| {
             Undelivered::for_now("TLS cannot be set up: install the ca-certificates package".to_owned())
         })
     };
@@ -80,10 +92,49 @@ fn transport(mailbox: &Mailbox) -> Result<AsyncSmtpTransport<Tokio1Executor>, Un
     Ok(builder.build())
 }
 
+/// What happened, why, and what mends it. A "no" for good to a login or a right may be mended on the
+/// server, so that is tried again, too.
 fn refused(host: &str, error: &Error) -> Undelivered {
-    let why = format!("the mail server {host}: {}", without_addresses(&error.to_string()));
-    // A "no" for good to a login or a right may be mended on the server, so it is tried again, too.
+    let words = without_addresses(&error.to_string());
+    let status = error.status().map(|code| code.to_string()).unwrap_or_default();
+    let why = if let Some(fault) = certificate_fault(error) {
+        format!(
+            "the mail server {host} shows a certificate that is not trusted here ({fault}), so neither password nor \
+             mail was sent. Give the server a certificate for {host} of a known authority, or add its authority to \
+             this machine's certificate store"
+        )
+    } else if error.is_client() && words.contains("STARTTLS") {
+        format!(
+            "the mail server {host} offers no TLS (STARTTLS), so neither password nor mail was sent. Turn it on \
+             there, or write security = \"tls\" and the server's port for it, mostly 465"
+        )
+    } else if NO_LOGIN.contains(&status.as_str()) {
+        format!(
+            "the mail server {host} does not let us in ({words}). Correct username and password in the config, then \
+             reload"
+        )
+    } else {
+        format!("the mail server {host}: {words}")
+    };
     Undelivered::for_now(why)
+}
+
+/// Answers of a server that wants another login, or one at all.
+const NO_LOGIN: [&str; 3] = ["530", "534", "535"];
+
+/// Why the handshake was given up, if the certificate is to blame.
+fn certificate_fault(error: &Error) -> Option<String> {
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        let wrapped = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        if let Some(rustls::Error::InvalidCertificate(fault)) =
+            wrapped.and_then(|inner| inner.downcast_ref::<rustls::Error>())
+        {
+            return Some(without_addresses(&fault.to_string()));
+        }
+        source = cause.source();
+    }
+    None
 }
 
 /// A server's answer may name people; at most 300 characters of it are kept, on one line.

@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{
+    AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader,
+};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
@@ -202,44 +204,101 @@ async fn a_chat_gets_plain_text_with_a_link() {
     assert!(text.ends_with("\n<https://fenicia.lan/orders/tienda:42|Open it in fenicia>"), "{text}");
 }
 
-/// Speaks enough SMTP for one mail and answers what was said to it.
-async fn mail_sink(greets_well: bool) -> (u16, tokio::task::JoinHandle<String>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
-    let port = listener.local_addr().expect("an address").port();
-    let said = tokio::spawn(async move {
-        let (stream, _) = listener.accept().await.expect("a caller");
+/// Speaks enough SMTP for one mail.
+struct MailServer {
+    greeting: &'static str,
+    /// Offers STARTTLS with this certificate.
+    tls: Option<tokio_rustls::TlsAcceptor>,
+    login: &'static str,
+}
+
+impl Default for MailServer {
+    fn default() -> Self {
+        Self { greeting: "220 sink", tls: None, login: "235 welcome" }
+    }
+}
+
+/// What was said to a server, in clear and under TLS.
+#[derive(Debug, Default)]
+struct Heard {
+    in_clear: String,
+    under_tls: String,
+}
+
+impl MailServer {
+    /// With a certificate for 127.0.0.1 that nobody signed.
+    fn with_tls() -> (Self, lettre::transport::smtp::client::Certificate) {
+        let own = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
+        let key = rustls::pki_types::PrivateKeyDer::try_from(own.signing_key.serialize_der()).expect("a key");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![own.cert.der().clone()], key)
+            .expect("they belong together");
+        let authority = lettre::transport::smtp::client::Certificate::from_der(own.cert.der().to_vec());
+        let tls = Some(tokio_rustls::TlsAcceptor::from(Arc::new(config)));
+        (Self { tls, ..Self::default() }, authority.expect("a certificate"))
+    }
+
+    /// Its port, and what it heard once the client has left.
+    async fn open(self) -> (u16, tokio::task::JoinHandle<Heard>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
+        let port = listener.local_addr().expect("an address").port();
+        let heard = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.expect("a caller");
+            let mut heard = Heard::default();
+            stream.write_all(format!("{}\r\n", self.greeting).as_bytes()).await.expect("greeted");
+            let wants_tls = self.talk(&mut stream, &mut heard.in_clear, self.tls.is_some()).await;
+            if let Some(tls) = self.tls.as_ref().filter(|_| wants_tls)
+                && let Ok(mut stream) = tls.accept(stream).await
+            {
+                self.talk(&mut stream, &mut heard.under_tls, false).await;
+            }
+            heard
+        });
+        (port, heard)
+    }
+
+    /// Answers whether the client asks for TLS now; else it has left.
+    async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: &mut S,
+        heard: &mut String,
+        offers_tls: bool,
+    ) -> bool {
         let mut stream = BufReader::new(stream);
-        let mut said = String::new();
-        let greeting = if greets_well { "220 sink\r\n" } else { "554 not for ops@example.com\r\n" };
-        stream.write_all(greeting.as_bytes()).await.expect("greeted");
         let mut in_mail = false;
         loop {
             let mut line = String::new();
             if stream.read_line(&mut line).await.unwrap_or(0) == 0 {
-                return said;
+                return false;
             }
-            said.push_str(&line);
-            let answer = match line.trim_end() {
-                "." if in_mail => {
-                    in_mail = false;
-                    "250 taken\r\n"
-                }
+            heard.push_str(&line);
+            let line = line.trim_end();
+            let answer = match line {
+                "." if in_mail => "250 taken",
                 _ if in_mail => continue,
-                "DATA" => {
-                    in_mail = true;
-                    "354 go on\r\n"
+                "DATA" => "354 go on",
+                "STARTTLS" if offers_tls => "220 begin",
+                hello if hello.starts_with("EHLO") && offers_tls => {
+                    "250-sink\r\n250-STARTTLS\r\n250 AUTH PLAIN"
                 }
-                hello if hello.starts_with("EHLO") => "250-sink\r\n250 AUTH PLAIN\r\n",
-                auth if auth.starts_with("AUTH") => "235 welcome\r\n",
-                "QUIT" => "221 bye\r\n",
-                _ => "250 ok\r\n",
+                hello if hello.starts_with("EHLO") => "250-sink\r\n250 AUTH PLAIN",
+                auth if auth.starts_with("AUTH") => self.login,
+                "QUIT" => "221 bye",
+                _ => "250 ok",
             };
-            if stream.write_all(answer.as_bytes()).await.is_err() {
-                return said;
+            in_mail = line == "DATA";
+            if stream.write_all(format!("{answer}\r\n").as_bytes()).await.is_err() {
+                return false;
+            }
+            if answer == "220 begin" {
+                return true;
             }
         }
-    });
-    (port, said)
+    }
 }
 
 fn mailbox(port: u16, security: Security) -> Mailbox {
@@ -253,11 +312,18 @@ fn mailbox(port: u16, security: Security) -> Mailbox {
     }
 }
 
+/// As `AUTH PLAIN` sends it.
+fn is_password_in(said: &str) -> bool {
+    use base64::Engine as _;
+    said.contains(&base64::engine::general_purpose::STANDARD.encode("\0fenicia\0hush"))
+        || said.contains("hush")
+}
+
 #[tokio::test]
 async fn a_mail_arrives_with_its_subject_its_text_and_an_id_that_stays() {
-    let (port, said) = mail_sink(true).await;
+    let (port, heard) = MailServer::default().open().await;
     send(&Target::Email(mailbox(port, Security::None))).await.expect("taken");
-    let said = said.await.expect("the sink's record");
+    let said = heard.await.expect("the server's record").in_clear;
     for part in [
         "MAIL FROM:<fenicia@example.com>",
         "RCPT TO:<ops@example.com>",
@@ -272,13 +338,59 @@ async fn a_mail_arrives_with_its_subject_its_text_and_an_id_that_stays() {
 }
 
 #[tokio::test]
-async fn a_mail_server_that_refuses_or_has_no_tls_is_told_without_addresses_and_secrets() {
-    let (port, _said) = mail_sink(false).await;
+async fn over_starttls_nothing_but_the_wish_for_it_is_said_in_clear() {
+    let (server, authority) = MailServer::with_tls();
+    let (port, heard) = server.open().await;
+    let message = Message::of(&told("sync_failed"), Phase::Opened, None);
+    let post = Post::trusting(Clock::system(), authority);
+    post.send(&Target::Email(mailbox(port, Security::StartTls)), &message).await.expect("taken");
+    let heard = heard.await.expect("the server's record");
+    let words: Vec<&str> = heard.in_clear.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(words, ["EHLO", "STARTTLS"], "{heard:?}");
+    assert!(is_password_in(&heard.under_tls), "the login works under TLS");
+    assert!(heard.under_tls.contains("What to do: Correct it."), "{heard:?}");
+}
+
+#[tokio::test]
+async fn a_certificate_of_nobody_known_gets_neither_password_nor_mail() {
+    let (server, _) = MailServer::with_tls();
+    let (port, heard) = server.open().await;
+    let refused = send(&Target::Email(mailbox(port, Security::StartTls))).await.expect_err("not trusted");
+    for part in [
+        "127.0.0.1 shows a certificate that is not trusted here",
+        "neither password nor mail",
+        "Give the server",
+    ] {
+        assert!(refused.why.contains(part), "{part}: {refused:?}");
+    }
+    assert!(!refused.for_good, "{refused:?}");
+    let heard = heard.await.expect("the server's record");
+    assert!(!is_password_in(&heard.in_clear) && heard.under_tls.is_empty(), "{heard:?}");
+}
+
+#[tokio::test]
+async fn a_mail_server_without_tls_gets_neither_password_nor_mail() {
+    let (port, heard) = MailServer::default().open().await;
+    let refused = send(&Target::Email(mailbox(port, Security::StartTls))).await.expect_err("no TLS");
+    assert!(refused.why.contains("offers no TLS (STARTTLS)"), "{refused:?}");
+    assert!(refused.why.contains("Turn it on there"), "{refused:?}");
+    let heard = heard.await.expect("the server's record");
+    assert!(!heard.in_clear.contains("AUTH") && !heard.in_clear.contains("MAIL"), "{heard:?}");
+}
+
+#[tokio::test]
+async fn a_mail_server_that_refuses_is_told_without_addresses_and_secrets() {
+    let server = MailServer { greeting: "554 not for ops@example.com", ..MailServer::default() };
+    let (port, _heard) = server.open().await;
     let refused = send(&Target::Email(mailbox(port, Security::None))).await.expect_err("refused");
     assert!(refused.why.contains("554") && !refused.why.contains('@'), "{refused:?}");
 
-    let (port, said) = mail_sink(true).await;
-    let refused = send(&Target::Email(mailbox(port, Security::StartTls))).await.expect_err("no TLS");
-    assert!(!refused.why.contains("hush"), "{refused:?}");
-    assert!(!said.await.expect("the sink's record").contains("AUTH"), "no password in clear");
+    let server = MailServer { login: "535 no such user", ..MailServer::default() };
+    let (port, _heard) = server.open().await;
+    let refused = send(&Target::Email(mailbox(port, Security::None))).await.expect_err("refused");
+    assert!(
+        refused.why.contains("does not let us in") && refused.why.contains("Correct username"),
+        "{refused:?}"
+    );
+    assert!(!is_password_in(&refused.why), "{refused:?}");
 }

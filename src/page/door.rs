@@ -11,14 +11,17 @@ use super::form::{Form, local};
 use super::language::{Language, fill};
 use super::leaf::{Dressed as _, Leaf, html, see_other};
 use super::moment::span;
-use super::reader::{Reader, language};
+use super::reader::{Answer, Reader, language};
 use super::site::{Page, fields};
+use super::trouble;
 use super::words::Words;
 use crate::model::{Role, Secret};
 use crate::web::{Api, Caller, Visit};
 
 /// Begins the caller ids of users, whose names come from the config.
 pub const USER: &str = "user:";
+/// The caller id of whoever came by the demo's link.
+pub const ONCE: &str = "once";
 /// Ties the form to the browser that asked for it, before there is a session.
 const DOOR_COOKIE: &str = "fenicia-door";
 
@@ -45,8 +48,8 @@ pub async fn answer(page: &Page, api: &Arc<Api>, visit: &Visit) -> Leaf {
     }
     if let Some(token) = form.filled("once") {
         if page.once.spend(token) {
-            let caller = Caller { id: "once".to_owned(), name: "demo".to_owned(), role: Role::Admin };
-            return let_in(page, api, caller, "/");
+            let caller = Caller { id: ONCE.to_owned(), name: "demo".to_owned(), role: Role::Admin };
+            return let_in(page, api, visit, caller, "/").await;
         }
         return ask(page, api, visit, language, &form, Some(language.words().link_spent.to_owned()), 403);
     }
@@ -109,7 +112,7 @@ async fn enter(page: &Page, api: &Arc<Api>, visit: &Visit, language: Language, f
     match caller {
         Some(caller) => {
             page.attempts.forgive(&names);
-            let_in(page, api, caller, local(form.get("next")))
+            let_in(page, api, visit, caller, local(form.get("next"))).await
         }
         None => again(401, w.wrong_sign_in.to_owned()),
     }
@@ -144,8 +147,10 @@ async fn by_key(api: &Arc<Api>, key: &str) -> Option<Caller> {
     Some(Caller { id: found.id, name: found.name, role: found.role })
 }
 
-fn let_in(page: &Page, api: &Arc<Api>, caller: Caller, next: &str) -> Leaf {
-    let secret = page.sessions.begin(caller, &api.random, api.now());
+async fn let_in(page: &Page, api: &Arc<Api>, visit: &Visit, caller: Caller, next: &str) -> Leaf {
+    let Ok(secret) = page.begin_session(api, caller).await else {
+        return trouble::without_store(page, language(visit));
+    };
     let secure = if page.is_secure() { "; Secure" } else { "" };
     let name = page.cookie_name();
     let cookie = format!("{name}={secret}; HttpOnly; Path=/; SameSite=Lax{secure}");
@@ -153,10 +158,11 @@ fn let_in(page: &Page, api: &Arc<Api>, caller: Caller, next: &str) -> Leaf {
 }
 
 /// `POST /logout`
-pub fn sign_out(reader: &Reader<'_>) -> Leaf {
-    reader.page.sessions.end(&reader.session.id);
+pub async fn sign_out(reader: &Reader<'_>) -> Answer {
+    reader.api.store.end_session(reader.session.id).await?;
+    reader.page.searches.forget(&reader.session.id);
     let secure = if reader.page.is_secure() { "; Secure" } else { "" };
     let name = reader.page.cookie_name();
     let cookie = format!("{name}=; HttpOnly; Path=/; SameSite=Lax; Max-Age=0{secure}");
-    see_other("/login").with("set-cookie", cookie)
+    Ok(see_other("/login").with("set-cookie", cookie))
 }

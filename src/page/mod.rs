@@ -41,6 +41,7 @@ mod route;
 mod run;
 mod said;
 mod search;
+mod searches;
 mod session;
 mod settings;
 mod ship;

@@ -92,7 +92,7 @@ pub async fn show(reader: &Reader<'_>) -> Answer {
     let private = filters
         .s
         .as_deref()
-        .map(|id| reader.page.sessions.recall(&reader.session.id, id, reader.moments.now));
+        .map(|id| reader.page.searches.recall(&reader.session.id, id, reader.moments.now));
     let expired = matches!(private, Some(None));
     let words = private.flatten();
     let cursor = reader.query.filled("cursor").map(str::to_owned);

@@ -32,8 +32,8 @@ pub async fn search(reader: &Reader<'_>) -> Answer {
     if !exact.is_empty() {
         return Ok(see_other(kept.href("/orders", &[("q", &words)])));
     }
-    let sessions = &reader.page.sessions;
-    let id = sessions.remember(&reader.session.id, words, &reader.api.random, reader.moments.now);
+    let searches = &reader.page.searches;
+    let id = searches.remember(&reader.session.id, words, &reader.api.random, reader.moments.now);
     Ok(see_other(kept.href("/orders", &[("s", &id)])))
 }
 

@@ -1,23 +1,17 @@
-//! Who is signed in: in memory only, by the hash of the cookie's secret.
+//! Who is signed in. The browser has a secret, the store its hash: a restart signs nobody out.
+//!
+//! A session stands on a user of the config, on an API key, or on the demo's link. It is over as
+//! soon as that is gone or has another password or role, whether this process saw it happen or not.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use ring::hmac;
 
-use super::csrf::Token;
-use crate::model::Timestamp;
-use crate::random::Random;
-use crate::web::{Caller, sha256};
+use super::csrf::{self, Token};
+use super::door::{ONCE, USER};
+use super::site::Page;
+use crate::store;
+use crate::web::{Api, Caller, Head, Problem, cookie, sha256};
 
-/// Without a page opened by hand.
-const IDLE: Duration = Duration::from_hours(12);
-const LONGEST: Duration = Duration::from_hours(7 * 24);
-const AT_ONCE: usize = 1_000;
-/// Searches that a session remembers, and for how long.
-const SEARCHES: usize = 20;
-const SEARCH_KEPT: Duration = Duration::from_mins(30);
-
-/// What a session's cookie hashes to.
+/// What a session's secret hashes to.
 pub type SessionId = [u8; 32];
 
 /// A session, as a request sees it.
@@ -28,140 +22,68 @@ pub struct Session {
     pub token: Token,
 }
 
-struct Kept {
-    session: Session,
-    began: Timestamp,
-    seen: Timestamp,
-    searches: VecDeque<Search>,
-}
-
-struct Search {
-    id: String,
-    words: String,
-    at: Timestamp,
-}
-
-/// All of them.
-#[derive(Default)]
-pub struct Sessions(Mutex<HashMap<SessionId, Kept>>);
-
-impl Sessions {
-    fn kept(&self) -> MutexGuard<'_, HashMap<SessionId, Kept>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
+impl Page {
     /// Answers the cookie's secret, which is kept nowhere.
-    pub fn begin(&self, caller: Caller, random: &Random, now: Timestamp) -> String {
-        let secret = random.token(32);
-        let id = sha256(secret.as_bytes());
-        let session = Session { id, caller, token: Token::new(random) };
-        let mut kept = self.kept();
-        kept.retain(|_, kept| kept.is_good(now));
-        if kept.len() >= AT_ONCE
-            && let Some(oldest) = kept.iter().min_by_key(|(_, kept)| kept.seen).map(|(id, _)| *id)
-        {
-            kept.remove(&oldest);
-        }
-        kept.insert(id, Kept { session, began: now, seen: now, searches: VecDeque::new() });
-        secret
+    pub(super) async fn begin_session(&self, api: &Api, caller: Caller) -> Result<String, Problem> {
+        let ground = self.ground(&caller.id).ok_or_else(Problem::internal)?;
+        let now = api.now();
+        let secret = api.random.token(32);
+        let Caller { id, name, role } = caller;
+        let session = store::Session { caller: id, name, role, ground, began_at: now, seen_at: now };
+        api.store.begin_session(sha256(secret.as_bytes()), session).await?;
+        Ok(secret)
     }
 
     /// `by_hand`: a person does something, which keeps the session from idling out.
-    pub fn find(&self, secret: &str, now: Timestamp, by_hand: bool) -> Option<Session> {
+    pub(super) async fn session(
+        &self,
+        api: &Api,
+        head: &Head,
+        by_hand: bool,
+    ) -> Result<Option<Session>, Problem> {
+        let Some(secret) = cookie(head, self.cookie_name()) else { return Ok(None) };
         let id = sha256(secret.as_bytes());
-        let mut kept = self.kept();
-        let found = kept.get_mut(&id)?;
-        if !found.is_good(now) {
-            kept.remove(&id);
-            return None;
+        let found = api.read(move |store| {
+            let Some(found) = store.session(&id)? else { return Ok(None) };
+            let stands = !is_key(&found.caller) || store.has_api_key(&found.caller)?;
+            Ok(stands.then_some(found))
+        });
+        let Some(found) = found.await? else { return Ok(None) };
+        if self.ground(&found.caller) != Some(found.ground) {
+            return Ok(None);
         }
-        if by_hand {
-            found.seen = now;
+        let now = api.now();
+        if by_hand
+            && found.is_worth_noting(now)
+            && let Err(error) = api.store.note_session(id, now).await
+        {
+            tracing::warn!(%error, "that a session is in use could not be noted; it may end early");
         }
-        Some(found.session.clone())
+        let caller = Caller { id: found.caller, name: found.name, role: found.role };
+        Ok(Some(Session { id, caller, token: token(secret) }))
     }
 
-    pub fn end(&self, id: &SessionId) {
-        self.kept().remove(id);
-    }
-
-    /// Ends the sessions of callers that may not stay.
-    pub fn keep_only(&self, may_stay: impl Fn(&Caller) -> bool) {
-        self.kept().retain(|_, kept| may_stay(&kept.session.caller));
-    }
-
-    /// Keeps the words of a search out of the address; answers the id that stands for them there.
-    pub fn remember(&self, id: &SessionId, words: String, random: &Random, now: Timestamp) -> String {
-        let search = Search { id: random.token(9), words, at: now };
-        let name = search.id.clone();
-        if let Some(kept) = self.kept().get_mut(id) {
-            kept.searches.push_front(search);
-            kept.searches.truncate(SEARCHES);
+    /// A mark of what the sessions of this caller stand on; `None` when it is gone. Whether a key
+    /// is still there only the store knows.
+    fn ground(&self, caller: &str) -> Option<[u8; 32]> {
+        if let Some(name) = caller.strip_prefix(USER) {
+            let manners = self.manners();
+            let user = manners.users.get(name)?;
+            return Some(sha256(format!("{} {}", user.role, user.password_hash.expose()).as_bytes()));
         }
-        name
-    }
-
-    /// The words of a search. `None` once it is forgotten, and in another browser.
-    pub fn recall(&self, id: &SessionId, search: &str, now: Timestamp) -> Option<String> {
-        let kept = self.kept();
-        let mut searches = kept.get(id)?.searches.iter();
-        let found = searches.find(|kept| kept.id == search && now.since(kept.at) < SEARCH_KEPT)?;
-        Some(found.words.clone())
+        // The link is good for this process, and so is who came by it.
+        Some(if is_key(caller) { sha256(caller.as_bytes()) } else { sha256(&self.door_key) })
     }
 }
 
-impl Kept {
-    fn is_good(&self, now: Timestamp) -> bool {
-        now.since(self.seen) < IDLE && now.since(self.began) < LONGEST
-    }
+fn is_key(caller: &str) -> bool {
+    caller != ONCE && !caller.starts_with(USER)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::Role;
-
-    fn ana() -> Caller {
-        Caller { id: "user:ana".to_owned(), name: "ana".to_owned(), role: Role::Operator }
-    }
-
-    fn hours(hours: i64) -> Timestamp {
-        Timestamp::from_secs(hours * 3_600)
-    }
-
-    #[test]
-    fn a_session_idles_out_and_does_not_outlive_a_week() {
-        let (sessions, random) = (Sessions::default(), Random::seeded(1));
-        let secret = sessions.begin(ana(), &random, hours(0));
-        assert!(sessions.find("another", hours(0), true).is_none());
-        assert!(sessions.find(&secret, hours(11), true).is_some());
-        assert!(sessions.find(&secret, hours(22), false).is_some());
-        assert!(sessions.find(&secret, hours(23), false).is_none());
-        let secret = sessions.begin(ana(), &random, hours(0));
-        for hour in (0..168).step_by(10) {
-            assert!(sessions.find(&secret, hours(hour), true).is_some(), "{hour}");
-        }
-        assert!(sessions.find(&secret, hours(168), true).is_none());
-    }
-
-    #[test]
-    fn sessions_end_with_what_they_stand_on() {
-        let (sessions, random) = (Sessions::default(), Random::seeded(1));
-        let secret = sessions.begin(ana(), &random, hours(0));
-        sessions.keep_only(|caller| caller.role == Role::Operator);
-        assert!(sessions.find(&secret, hours(1), true).is_some());
-        sessions.keep_only(|caller| caller.id != "user:ana");
-        assert!(sessions.find(&secret, hours(1), true).is_none());
-    }
-
-    #[test]
-    fn a_search_is_known_to_its_own_session_for_a_while() {
-        let (sessions, random) = (Sessions::default(), Random::seeded(1));
-        let secret = sessions.begin(ana(), &random, hours(0));
-        let mine = sessions.find(&secret, hours(0), true).expect("signed in").id;
-        let search = sessions.remember(&mine, "María".to_owned(), &random, hours(0));
-        assert_eq!(sessions.recall(&mine, &search, hours(0)).as_deref(), Some("María"));
-        assert_eq!(sessions.recall(&[0; 32], &search, hours(0)), None);
-        assert_eq!(sessions.recall(&mine, &search, hours(1)), None);
-    }
+/// The token of the session's forms: follows from its secret, and tells nothing about it.
+fn token(secret: &str) -> Token {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    let mut bytes = [0; csrf::BYTES];
+    bytes.copy_from_slice(hmac::sign(&key, b"forms").as_ref());
+    Token::from_bytes(bytes)
 }

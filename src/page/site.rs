@@ -16,7 +16,7 @@ use super::password::Checker;
 use super::reader::{Answer, Reader, language, segment};
 use super::route::{Place, Takes};
 use super::run::LastRuns;
-use super::session::{Session, Sessions};
+use super::searches::Searches;
 use super::trouble;
 use super::{
     cancel, channel, channels, export, failures, keys, notifications, order, orders, overview, reconnect,
@@ -26,7 +26,7 @@ use crate::clock::Clock;
 use crate::config::{Admin, User};
 use crate::model::{Role, Timestamp};
 use crate::random::Random;
-use crate::web::{Api, Caller, Code, Coming, Head, Pages, Problem, Visit, cookie, header};
+use crate::web::{Api, Caller, Code, Coming, Head, Pages, Problem, Visit, header};
 
 /// Sent with fetches of the script, which do not keep a session awake.
 const FRAGMENT: &str = "fenicia-fragment";
@@ -34,7 +34,7 @@ const FRAGMENT: &str = "fenicia-fragment";
 /// See the module doc.
 pub struct Page {
     manners: RwLock<Manners>,
-    pub(super) sessions: Sessions,
+    pub(super) searches: Searches,
     pub(super) attempts: Attempts,
     pub(super) checker: Checker,
     pub(super) once: OneTime,
@@ -45,7 +45,6 @@ pub struct Page {
     pub(super) started: Timestamp,
     /// Binds the form of the sign-in page to its cookie.
     pub(super) door_key: [u8; 32],
-    clock: Clock,
 }
 
 /// What the config says about the page; changes with a reload.
@@ -62,10 +61,10 @@ impl Manners {
 }
 
 impl Page {
-    pub fn new(admin: &Admin, clock: Clock, random: &Random) -> Self {
+    pub fn new(admin: &Admin, clock: &Clock, random: &Random) -> Self {
         Self {
             manners: RwLock::new(Manners::of(admin)),
-            sessions: Sessions::default(),
+            searches: Searches::default(),
             attempts: Attempts::default(),
             checker: Checker::default(),
             once: OneTime::default(),
@@ -75,7 +74,6 @@ impl Page {
             runs: LastRuns::default(),
             started: clock.now(),
             door_key: random.bytes(),
-            clock,
         }
     }
 
@@ -87,15 +85,7 @@ impl Page {
 
     /// Takes up a new config. Users who are gone or have another password or role are signed out.
     pub fn take_up(&self, admin: &Admin) {
-        let fresh = Manners::of(admin);
-        let old = {
-            let mut kept = self.manners.write().unwrap_or_else(PoisonError::into_inner);
-            std::mem::replace(&mut *kept, fresh.clone())
-        };
-        self.sessions.keep_only(|caller| match caller.id.strip_prefix(door::USER) {
-            Some(name) => fresh.users.contains_key(name) && fresh.users.get(name) == old.users.get(name),
-            None => true,
-        });
+        *self.manners.write().unwrap_or_else(PoisonError::into_inner) = Manners::of(admin);
     }
 
     pub(super) fn manners(&self) -> RwLockReadGuard<'_, Manners> {
@@ -115,10 +105,6 @@ impl Page {
         if self.is_secure() { "__Host-fenicia" } else { "fenicia" }
     }
 
-    fn session(&self, head: &Head, by_hand: bool) -> Option<Session> {
-        self.sessions.find(cookie(head, self.cookie_name())?, self.clock.now(), by_hand)
-    }
-
     async fn answer(&self, api: &Arc<Api>, visit: &Visit) -> Leaf {
         if visit.is_read()
             && let Some(leaf) = self.assets.serve(visit)
@@ -129,8 +115,10 @@ impl Page {
             return door::answer(self, api, visit).await;
         }
         let by_hand = visit.header(FRAGMENT).is_none();
-        let Some(session) = self.session(&visit.head, by_hand) else {
-            return self.at_the_door(visit, by_hand);
+        let session = match self.session(api, &visit.head, by_hand).await {
+            Ok(Some(session)) => session,
+            Ok(None) => return self.at_the_door(visit, by_hand),
+            Err(_) => return trouble::without_store(self, language(visit)),
         };
         let reader = Reader::new(api, self, visit, session);
         match self.admitted(&reader).await {
@@ -228,20 +216,22 @@ async fn turn_to(reader: &Reader<'_>, place: Place) -> Answer {
         Place::Keys if sending => keys::create(reader).await,
         Place::Keys => keys::show(reader).await,
         Place::RevokeKey(id) => keys::revoke(reader, &id).await,
-        Place::Logout => Ok(door::sign_out(reader)),
+        Place::Logout => door::sign_out(reader).await,
     }
 }
 
 impl Pages for Page {
-    fn caller(&self, head: &Head) -> Option<Result<Caller, Problem>> {
-        let session = self.session(head, false)?;
-        let reads = head.method.is_safe();
-        let token = header(head, "x-csrf-token").unwrap_or_default();
-        if reads || (!self.is_foreign(head) && session.token.fits(token)) {
-            return Some(Ok(session.caller));
-        }
-        let detail = "A session needs its CSRF token here, in the header X-CSRF-Token. Reload the page.";
-        Some(Err(Problem::new(Code::Forbidden, detail)))
+    fn caller<'a>(&'a self, api: &'a Api, head: &'a Head) -> Coming<'a, Result<Option<Caller>, Problem>> {
+        Box::pin(async move {
+            let Some(session) = self.session(api, head, false).await? else { return Ok(None) };
+            let reads = head.method.is_safe();
+            let token = header(head, "x-csrf-token").unwrap_or_default();
+            if reads || (!self.is_foreign(head) && session.token.fits(token)) {
+                return Ok(Some(session.caller));
+            }
+            let detail = "A session needs its CSRF token here, in the header X-CSRF-Token. Reload the page.";
+            Err(Problem::new(Code::Forbidden, detail))
+        })
     }
 
     fn serve<'a>(&'a self, api: &'a Arc<Api>, visit: Visit) -> Coming<'a, Leaf> {
@@ -255,10 +245,6 @@ impl Pages for Page {
                 () = self.lag.watch(api) => {}
             }
         })
-    }
-
-    fn revoked(&self, caller: &str) {
-        self.sessions.keep_only(|kept| kept.id != caller);
     }
 }
 

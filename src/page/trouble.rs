@@ -102,7 +102,8 @@ fn missing_order(reader: &Reader<'_>, problem: &Problem) -> Option<OrderKey> {
     if problem.code == Code::NotFound { id.parse().ok() } else { None }
 }
 
-fn without_store(page: &Page, language: Language) -> Leaf {
+/// Nothing can be read now: while starting, stopping, or without room on the disk.
+pub fn without_store(page: &Page, language: Language) -> Leaf {
     let w = language.words();
     let plain = Plain {
         lang: language.tag(),

@@ -40,6 +40,11 @@ impl Store {
         Ok(Some(ApiKey { last_used_at: Some(now), ..found.key }))
     }
 
+    /// Whether there is such a key. Table `api_keys`.
+    pub fn has_api_key(&self, id: &str) -> Result<bool, StoreError> {
+        self.snapshot()?.has(Tab::ApiKeys, &row(id))
+    }
+
     /// All keys, oldest first. Table `api_keys`.
     pub fn api_keys(&self) -> Result<Vec<ApiKey>, StoreError> {
         let rows = self.snapshot()?;

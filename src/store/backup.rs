@@ -1,6 +1,6 @@
 //! A consistent copy of a running store, and putting it back.
 //!
-//! A backup is one file: every table as of one moment, and the wrapped sealing keys. The master
+//! A backup is one file: every table but the sessions as of one moment, and the wrapped sealing keys. The master
 //! key is never in it: keep the key file, or the key of the config, apart. A backup made before
 //! somebody was erased still holds their data; delete it when that matters.
 
@@ -57,7 +57,8 @@ fn copy(rows: &Snapshot, to: &Path) -> Result<u64, redb::Error> {
     tx.open_table(KEYS)?.insert(EPOCHS, rows.keyring().to_text().as_bytes())?;
     tx.commit()?;
     let mut orders = 0;
-    for tab in Tab::ALL {
+    // A session that is ended from now on must not come back with the backup.
+    for tab in Tab::ALL.iter().filter(|tab| **tab != Tab::Sessions) {
         let copied = copy_table(rows, &db, *tab)?;
         if *tab == Tab::Orders {
             orders = copied;

@@ -36,6 +36,7 @@ mod renewal;
 mod retention;
 mod rows;
 mod search;
+mod sessions;
 mod shared;
 mod syncs;
 mod tables;

@@ -83,6 +83,8 @@ tables!(
     ApiKeys = "api_keys",
     /// hash of a secret -> key id.
     KeyHashes = "key_hashes",
+    /// hash of a session's secret -> session. Left out of backups.
+    Sessions = "sessions",
     /// (C, O) -> when the order came to its end: from then on the retention runs.
     Ended = "ended",
     /// (C, ended at, O) -> (): the same, by time.

@@ -13,6 +13,7 @@ mod golden;
 mod keeping;
 mod listing;
 mod model;
+mod sessions;
 mod syncing;
 mod telling;
 mod torn;

@@ -267,6 +267,20 @@ pub struct ChannelCounts {
     pub backlog: u64,
 }
 
+/// Somebody who is signed in to the page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// Unique per user and per key.
+    pub caller: String,
+    pub name: String,
+    pub role: Role,
+    /// A mark of what it stands on: over as soon as that is another, or gone.
+    pub ground: [u8; 32],
+    pub began_at: Timestamp,
+    /// Not written at each use.
+    pub seen_at: Timestamp,
+}
+
 /// Who asked for a command, and under which idempotency key.
 #[derive(Clone, Debug)]
 pub struct Asked {

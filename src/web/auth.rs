@@ -67,12 +67,15 @@ pub async fn caller(api: &Api, head: &Parts) -> Result<Caller, Problem> {
         })?;
         return by_key(api, secret).await;
     }
-    let session = api.pages.as_ref().and_then(|pages| pages.caller(head));
-    session.unwrap_or_else(|| {
-        Err(Problem::new(
+    let session = match &api.pages {
+        Some(pages) => pages.caller(api, head).await?,
+        None => None,
+    };
+    session.ok_or_else(|| {
+        Problem::new(
             Code::Unauthenticated,
             "This needs an API key. Make one with `fenicia key create`, send it as: Authorization: Bearer KEY.",
-        ))
+        )
     })
 }
 

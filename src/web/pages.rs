@@ -24,16 +24,13 @@ pub type Coming<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub trait Pages: Send + Sync {
     /// Who the session cookie of this request stands for. `None` without a session; an error for
     /// a write whose CSRF token or origin does not fit.
-    fn caller(&self, head: &Head) -> Option<Result<Caller, Problem>>;
+    fn caller<'a>(&'a self, api: &'a Api, head: &'a Head) -> Coming<'a, Result<Option<Caller>, Problem>>;
 
     /// Answers whatever is not the API's.
     fn serve<'a>(&'a self, api: &'a Arc<Api>, visit: Visit) -> Coming<'a, Leaf>;
 
     /// Runs beside the listeners for as long as they live.
     fn watch<'a>(&'a self, api: &'a Arc<Api>) -> Coming<'a, ()>;
-
-    /// This caller's key is gone: so are the sessions that stand on it.
-    fn revoked(&self, caller: &str);
 }
 
 /// A request for the page. Its `Host` is a known name.

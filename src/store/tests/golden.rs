@@ -246,6 +246,19 @@ fn actions_and_failures() {
 }
 
 #[test]
+fn sessions() {
+    let session = Session {
+        caller: "user:ana".to_owned(),
+        name: "ana".to_owned(),
+        role: Role::Operator,
+        ground: [7; 32],
+        began_at: at(0),
+        seen_at: at(1),
+    };
+    check("session", Tab::Sessions, &session);
+}
+
+#[test]
 fn keys_and_answers() {
     let key = ApiKey {
         id: sync_id().to_string(),

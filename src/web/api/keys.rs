@@ -82,9 +82,6 @@ pub async fn revoke(api: &Api, id: &str, asked: Asked) -> Result<(), Problem> {
         other => return Err(surprised(&other)),
     }
     api.keys.forget_all();
-    if let Some(pages) = &api.pages {
-        pages.revoked(id);
-    }
     api.live.end_streams_of(id);
     Ok(())
 }
