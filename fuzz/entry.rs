@@ -8,13 +8,11 @@ use std::time::Duration;
 use fenicia::channel::{Call, Channel, Env, Fetched, Headers, Inbound, ListRequest, Tiding};
 use fenicia::clock::Clock;
 use fenicia::config;
-use fenicia::kinds::KINDS;
+use fenicia::kinds::{self, KINDS};
 use fenicia::model::{ChannelId, ChannelOrderId, Delivery, Lane, Observation, OrderKey, Tokens, Trigger};
 use fenicia::net::{Http, HttpOptions};
 use fenicia::random::Random;
-use fenicia::sandbox::{
-    self, Deed, Kit, Refused, Request, Response, Running, Stand, Truth, Tuning, Wish, stir,
-};
+use fenicia::sandbox::{Deed, Kit, Refused, Request, Response, Running, Stand, Truth, Tuning, Wish, stir};
 use fenicia::sync::{Merged, Merging, merge};
 use ring::hmac;
 use serde_json::Value;
@@ -180,8 +178,7 @@ impl Stage {
             http: Http::new(options).expect("a client"),
         };
         let folder = tempfile::tempdir().expect("a folder");
-        let shops =
-            sandbox::KINDS.iter().map(|kind| runtime.block_on(Shop::open(kind, &folder, &env))).collect();
+        let shops = KINDS.iter().map(|kind| runtime.block_on(Shop::open(kind.name, &folder, &env))).collect();
         Self { runtime, folder, env, shops }
     }
 
@@ -196,21 +193,22 @@ fn connect(config: &std::path::Path, id: &ChannelId, env: &Env) -> Option<Arc<dy
 }
 
 impl Shop {
-    async fn open(kind: &sandbox::Kind, folder: &tempfile::TempDir, env: &Env) -> Self {
+    async fn open(kind: &'static str, folder: &tempfile::TempDir, env: &Env) -> Self {
         let tuning = Tuning { limits: 1e6, haste: 1e6, list_lag: Duration::ZERO, drop_oldest: false };
-        let stand = (kind.open)(Kit::new(env.clock.clone(), Random::seeded(2), tuning));
+        let stand =
+            kinds::stand(kind, Kit::new(env.clock.clone(), Random::seeded(2), tuning)).expect("a stand");
         let spoiling = Spoiling::default();
         let spoilt = Spoilt { stand: Arc::clone(&stand), spoiling: Arc::clone(&spoiling) };
         let running = Running::open(Arc::new(spoilt), 0).await.expect("loopback");
         fill(stand.as_ref());
         let id = ChannelId::new("fuzz").expect("well formed");
-        let config = folder.path().join(format!("{}.toml", kind.name));
+        let config = folder.path().join(format!("{kind}.toml"));
         std::fs::write(&config, running.config(id.as_str())).expect("a config");
         let channel = connect(&config, &id, env).expect("the sandbox's own config");
         let tokens = channel.authorise(None).await.expect("the sandbox's own credentials");
         let orders = stand.truths(None, usize::MAX).into_iter().rev().take(ORDERS);
         let orders = orders.filter_map(|truth| ChannelOrderId::new(&truth.order_id).ok()).collect();
-        Self { kind: kind.name, id, config, channel, tokens, orders, spoiling, _running: running }
+        Self { kind, id, config, channel, tokens, orders, spoiling, _running: running }
     }
 }
 

@@ -16,9 +16,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fenicia::clock::Clock;
+use fenicia::kinds;
 use fenicia::net::Method;
 use fenicia::random::Random;
-use fenicia::sandbox::{self, DeliveryState, Kit, Running, Tuning, Wish, stir, visit};
+use fenicia::sandbox::{DeliveryState, Kit, Running, Tuning, Wish, stir, visit};
 use serde_json::Value;
 use support::{Daemon, Folder};
 
@@ -38,7 +39,7 @@ async fn a_delivery_that_was_answered_200_survives_kill_9() {
     // Webhooks are tried again within milliseconds, so that a try meets every phase of a start.
     let tuning = Tuning { limits: 1e6, haste: 2_000.0, list_lag: Duration::ZERO, drop_oldest: false };
     let kit = Kit::new(Clock::system(), Random::seeded(seed), tuning);
-    let stand = sandbox::open("shopify", kit).expect("a stand");
+    let stand = kinds::stand("shopify", kit).expect("a stand");
     let shop = Running::open(stand, 0).await.expect("a port");
     // Only the poll at each start: what a webhook brought must not be masked by a poll.
     let folder = Folder::new(&format!("{}\npoll = \"0 0 1 1 *\"\n", shop.config("shop").trim_end()));
@@ -153,7 +154,7 @@ fn the_store_is_sound(folder: &Folder) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_daemon_that_is_told_to_stop_leaves_nothing_interrupted() {
     let kit = Kit::new(Clock::system(), Random::seeded(3), Tuning { limits: 1e6, ..Tuning::default() });
-    let shop = Running::open(sandbox::open("shopify", kit).expect("a stand"), 0).await.expect("a port");
+    let shop = Running::open(kinds::stand("shopify", kit).expect("a stand"), 0).await.expect("a port");
     let folder = Folder::new(&shop.config("shop"));
     let random = Random::seeded(4);
     for _ in 0..5 {

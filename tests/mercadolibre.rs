@@ -9,6 +9,7 @@ use fenicia::channel::{
     Call, Channel, Consent, Env, Fetched, ListRequest, Performed, Settings, Shape, Value, Verdict,
 };
 use fenicia::clock::Clock;
+use fenicia::kinds;
 use fenicia::model::{
     Action, ActionId, ActionRequest, ActionState, CancelReason, ChannelId, ChannelOrderId, FailureKind, Lane,
     Order, OrderKey, Person, Secret, ShipLine, Tiding, Timestamp, Tokens, Trigger,
@@ -31,7 +32,7 @@ impl Bench {
 
     async fn tuned(tuning: Tuning) -> Self {
         let kit = Kit::new(Clock::system(), Random::seeded(11), tuning);
-        let stand = sandbox::open("mercadolibre", kit).expect("the sandbox plays it");
+        let stand = kinds::stand("mercadolibre", kit).expect("the sandbox plays it");
         let running = Running::open(stand, 0).await.expect("a port");
         let channel = connect(&running);
         let tokens = channel.authorise(None).await.expect("tokens");

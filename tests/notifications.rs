@@ -15,9 +15,10 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use fenicia::clock::Clock;
+use fenicia::kinds;
 use fenicia::net::Method;
 use fenicia::random::Random;
-use fenicia::sandbox::{self, Kit, Running, Tuning};
+use fenicia::sandbox::{Kit, Running, Tuning};
 use serde_json::{Value, json};
 use support::{Daemon, Folder};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -103,7 +104,7 @@ impl Letter {
 
 async fn shop() -> Running {
     let kit = Kit::new(Clock::system(), Random::seeded(1), Tuning { limits: 1_000.0, ..Tuning::default() });
-    let stand = sandbox::open("shopify", kit).expect("a stand");
+    let stand = kinds::stand("shopify", kit).expect("a stand");
     Running::open(stand, 0).await.expect("a port")
 }
 

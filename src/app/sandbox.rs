@@ -4,8 +4,9 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use crate::clock::Clock;
+use crate::kinds::{self, KINDS};
 use crate::random::Random;
-use crate::sandbox::{self, Kit, Running, Shoppers, Tuning};
+use crate::sandbox::{Kit, Running, Shoppers, Tuning};
 
 pub struct SandboxOptions {
     /// Names of marketplaces; empty: all.
@@ -33,12 +34,12 @@ pub async fn open(
     port: Option<u16>,
     tuning: &Tuning,
 ) -> Result<Vec<Running>, SandboxError> {
-    let all = || sandbox::KINDS.iter().map(|kind| kind.name.to_owned()).collect();
+    let all = || KINDS.iter().map(|kind| kind.name.to_owned()).collect();
     let names: Vec<String> = if channels.is_empty() { all() } else { channels.to_vec() };
     let mut stands = Vec::new();
     for (index, name) in names.into_iter().enumerate() {
         let kit = Kit::new(Clock::system(), Random::system(), *tuning);
-        let Some(stand) = sandbox::open(&name, kit) else {
+        let Some(stand) = kinds::stand(&name, kit) else {
             return Err(SandboxError::Unknown { name, known: all().join(", ") });
         };
         let port = port.map_or(0, |first| first.saturating_add(u16::try_from(index).unwrap_or(u16::MAX)));

@@ -11,11 +11,12 @@
 //! ```no_run
 //! # async fn example() -> Option<()> {
 //! use fenicia::clock::Clock;
+//! use fenicia::kinds;
 //! use fenicia::random::Random;
-//! use fenicia::sandbox::{self, Kit, Rule, Fault, Running, Tuning, Wish};
+//! use fenicia::sandbox::{Kit, Rule, Fault, Running, Tuning, Wish};
 //!
 //! let kit = Kit::new(Clock::system(), Random::seeded(1), Tuning::default());
-//! let running = Running::open(sandbox::open("shopify", kit)?, 0).await.ok()?;
+//! let running = Running::open(kinds::stand("shopify", kit)?, 0).await.ok()?;
 //! let stand = running.stand();
 //! stand.kit().webhooks.set_target(Some("http://127.0.0.1:8480/webhooks/shop".to_owned()));
 //! let order = stand.place(&Wish::default()).ok()?;
@@ -36,7 +37,6 @@ mod control;
 mod effects;
 mod faults;
 mod gate;
-mod kinds;
 mod kit;
 mod log;
 pub mod mercadolibre;
@@ -55,7 +55,6 @@ pub use book::{Book, Full, MOST_ORDERS};
 pub use bucket::Bucket;
 pub use effects::{CallMade, Effect, Effects};
 pub use faults::{Fault, Faults, Rule};
-pub use kinds::{KINDS, Kind, open};
 pub use kit::{Kit, Tuning};
 pub use log::Log;
 pub use message::{Request, Response};

@@ -13,12 +13,13 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::clock::Clock;
+use crate::kinds::{self, KINDS};
 use crate::random::Random;
 
 async fn open(kind: &str) -> Running {
     let tuning = Tuning { haste: 10_000.0, list_lag: Duration::ZERO, ..Tuning::default() };
     let kit = Kit::new(Clock::system(), Random::seeded(3), tuning);
-    Running::open(super::open(kind, kit).expect("a known kind"), 0).await.expect("loopback")
+    Running::open(kinds::stand(kind, kit).expect("a known kind"), 0).await.expect("loopback")
 }
 
 /// Status and body, or the error of a broken connection.
@@ -210,7 +211,8 @@ fn shoppers_keep_every_stand_busy() {
     for kind in KINDS {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
-            let stand = (kind.open)(Kit::new(Clock::system(), random.clone(), Tuning::default()));
+            let stand = kinds::stand(kind.name, Kit::new(Clock::system(), random.clone(), Tuning::default()))
+                .expect("a stand");
             for _ in 0..300 {
                 visit(stand.as_ref(), &random).expect("room");
                 stir(stand.as_ref(), &random);

@@ -11,18 +11,12 @@ use std::future::Future;
 
 use fenicia::kinds::KINDS;
 use fenicia::random::Random;
-use fenicia::sandbox::{self, Stand, Wish, stir, visit};
+use fenicia::sandbox::{Stand, Wish, stir, visit};
 use tokio::task::JoinSet;
-
-/// Marketplaces that both sides know.
-fn kinds() -> Vec<&'static str> {
-    let known = |name: &str| KINDS.iter().any(|kind| kind.name == name);
-    sandbox::KINDS.iter().map(|kind| kind.name).filter(|name| known(name)).collect()
-}
 
 /// Does the same with every kind at once: the connectors keep to the real allowances.
 async fn each<F: Future<Output = ()> + Send + 'static>(work: impl Fn(&'static str) -> F) {
-    let mut under_way: JoinSet<()> = kinds().into_iter().map(work).collect();
+    let mut under_way: JoinSet<()> = KINDS.iter().map(|kind| work(kind.name)).collect();
     while let Some(ended) = under_way.join_next().await {
         if let Err(panicked) = ended {
             std::panic::resume_unwind(panicked.into_panic());

@@ -7,13 +7,13 @@ use std::time::Duration;
 use fenicia::channel::{Call, Channel, Env, Fetched, ListRequest, Tiding};
 use fenicia::clock::Clock;
 use fenicia::config;
-use fenicia::kinds::KINDS;
+use fenicia::kinds::{self, KINDS};
 use fenicia::model::{
     ChannelId, ChannelOrderId, Lane, Observation, Order, OrderKey, Person, Tokens, Trigger,
 };
 use fenicia::net::{Http, HttpOptions};
 use fenicia::random::Random;
-use fenicia::sandbox::{self, Kit, Running, Stand, Truth, Tuning};
+use fenicia::sandbox::{Kit, Running, Stand, Truth, Tuning};
 use fenicia::sync::{Merged, Merging, merge};
 
 /// A connector beside the stand that it calls.
@@ -34,7 +34,7 @@ impl Pair {
         // No marketplace's own waits, and allowances that nothing here reaches.
         let tuning = Tuning { limits: 1e6, haste: 1e6, list_lag: Duration::ZERO, ..Tuning::default() };
         let kit = Kit::new(clock.clone(), Random::seeded(2_026), tuning);
-        let stand = sandbox::open(kind, kit).expect("the sandbox plays it");
+        let stand = kinds::stand(kind, kit).expect("the sandbox plays it");
         let running = Running::open(stand, 0).await.expect("loopback");
         let id = ChannelId::new("shop").expect("well formed");
         let channel = connect(&running, &id, &clock);

@@ -8,14 +8,14 @@ use fenicia::actors::Handle;
 use fenicia::channel::Env;
 use fenicia::clock::Clock;
 use fenicia::config;
-use fenicia::kinds::KINDS;
+use fenicia::kinds::{self, KINDS};
 use fenicia::model::{
     Action, ActionId, ActionRequest, Capabilities, ChannelId, ChannelOrderId, ConnectionState, Lane, Order,
     OrderKey, Timestamp,
 };
 use fenicia::net::{Http, HttpOptions};
 use fenicia::random::Random;
-use fenicia::sandbox::{self, Fault, Kit, Rule, Running, Stand, Tuning};
+use fenicia::sandbox::{Fault, Kit, Rule, Running, Stand, Tuning};
 use fenicia::store::testing::on_backend;
 use fenicia::store::{Asked, Command, CommandAnswer, CommandError, Options, Store};
 use tokio::task::JoinHandle;
@@ -44,7 +44,7 @@ pub fn stand(kind: &str, seed: u64) -> (Clock, Arc<dyn Stand>) {
     let clock = Clock::starting_at(Timestamp::from_secs(1_795_000_000));
     let tuning = Tuning { limits: 1_000.0, list_lag: Duration::ZERO, ..Tuning::default() };
     let kit = Kit::new(clock.clone(), Random::seeded(seed), tuning);
-    (clock, sandbox::open(kind, kit).expect("the sandbox plays it"))
+    (clock, kinds::stand(kind, kit).expect("the sandbox plays it"))
 }
 
 /// Longest wait for something, in virtual time: beyond the last step of every ladder.

@@ -21,7 +21,7 @@ mod world;
 
 use std::future::Future;
 
-use fenicia::sandbox;
+use fenicia::kinds::KINDS;
 
 /// A number from the environment.
 fn number(name: &str, default: u64) -> u64 {
@@ -35,7 +35,7 @@ fn seed() -> u64 {
 /// The same for every marketplace, each in a virtual time of its own. `FENICIA_KIND` picks one.
 fn each<F: Future<Output = ()>>(work: impl Fn(&'static str) -> F + Copy + Send + Sync) {
     let only = std::env::var("FENICIA_KIND").ok();
-    let kinds = sandbox::KINDS.iter().map(|kind| kind.name);
+    let kinds = KINDS.iter().map(|kind| kind.name);
     let kinds: Vec<_> = kinds.filter(|kind| only.as_deref().is_none_or(|only| only == *kind)).collect();
     std::thread::scope(|scope| {
         let running: Vec<_> =

@@ -7,14 +7,14 @@ use fenicia::actors::Handle;
 use fenicia::channel::{Call, Env, Fetched};
 use fenicia::clock::Clock;
 use fenicia::config;
-use fenicia::kinds::KINDS;
+use fenicia::kinds::{self, KINDS};
 use fenicia::model::{
     ChannelId, ChannelOrderId, ConnectionState, ConnectionStatus, Failure, Lane, Observation, Order,
     OrderKey, Person, SyncId, Timestamp, Trigger,
 };
 use fenicia::net::{Http, HttpOptions, Method, Request};
 use fenicia::random::Random;
-use fenicia::sandbox::{self, Deed, Fault, Kit, Rule, Running, Stand, Tuning, Wish};
+use fenicia::sandbox::{Deed, Fault, Kit, Rule, Running, Stand, Tuning, Wish};
 use fenicia::store::testing::on_backend;
 use fenicia::store::{Asked, Command, CommandAnswer, CommandError, Store, SyncStatus, verify_running};
 use fenicia::sync::{Merged, Merging, merge};
@@ -60,7 +60,7 @@ impl World {
     pub async fn closed(kind: &'static str, seed: u64, config: &str) -> Self {
         let clock = Clock::starting_at(Timestamp::from_secs(START));
         let kit = Kit::new(clock.clone(), Random::seeded(seed), Tuning::default());
-        let shop = Running::open(sandbox::open(kind, kit).expect("the sandbox plays it"), 0).await;
+        let shop = Running::open(kinds::stand(kind, kit).expect("the sandbox plays it"), 0).await;
         let shop = shop.expect("loopback");
         let folder = tempfile::tempdir().expect("a folder");
         let data = folder.path().join("data");

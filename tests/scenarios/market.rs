@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use fenicia::clock::Clock;
+use fenicia::kinds;
 use fenicia::net::Method;
 use fenicia::random::Random;
-use fenicia::sandbox::{self, Deed, DeliveryState, Fault, Kit, Rule, Running, Stand, Tuning, Wish};
+use fenicia::sandbox::{Deed, DeliveryState, Fault, Kit, Rule, Running, Stand, Tuning, Wish};
 use serde_json::Value;
 
 use super::picture;
@@ -69,7 +70,7 @@ impl Shop {
     async fn open(row: &'static Row, limits: f64) -> Self {
         let tuning = Tuning { limits, haste: HASTE, list_lag: Duration::ZERO, drop_oldest: false };
         let kit = Kit::new(Clock::system(), Random::seeded(2_026), tuning);
-        let stand = sandbox::open(row.kind, kit).expect("the sandbox plays it");
+        let stand = kinds::stand(row.kind, kit).expect("the sandbox plays it");
         let running = Running::open(stand, 0).await.expect("loopback");
         Self { row, id: row.kind.replace('_', "-"), running }
     }

@@ -7,12 +7,13 @@ use crate::channel::{
     Channel, Delivery, Fetched, Inbound, ListRequest, Performed, Tiding, Value as Setting, Verdict,
 };
 use crate::clock::Clock;
+use crate::kinds;
 use crate::model::{
     Action, ActionId, ActionRequest, ActionState, CancelReason, ChannelOrderId, Native, Observation, Order,
     Secret, ShipLine, Timestamp, Tokens,
 };
 use crate::random::Random;
-use crate::sandbox::{self, Deed, Fault, Kit, Rule, Running, Truth, Tuning, Wish, WishLine};
+use crate::sandbox::{Deed, Fault, Kit, Rule, Running, Truth, Tuning, Wish, WishLine};
 
 const ADDRESS: &str = "https://orders.example.com/webhooks/tienda";
 
@@ -27,7 +28,7 @@ impl World {
         let tuning = Tuning { list_lag: std::time::Duration::ZERO, ..Tuning::default() };
         let kit = Kit::new(Clock::system(), Random::seeded(7), tuning);
         let running =
-            Running::open(sandbox::open("shopify", kit).expect("it is played"), 0).await.expect("a port");
+            Running::open(kinds::stand("shopify", kit).expect("it is played"), 0).await.expect("a port");
         let config: toml::Table = running.config("tienda").parse().expect("a config");
         let table = config["channels"]["tienda"].clone();
         let text = |key: &str| table[key].as_str().expect("a text").to_owned();

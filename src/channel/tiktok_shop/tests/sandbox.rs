@@ -7,13 +7,14 @@ use super::shop::call;
 use crate::channel::tiktok_shop::KIND;
 use crate::channel::{Channel, Env, Fetched, Inbound, ListRequest, Performed, Settings, Value};
 use crate::clock::Clock;
+use crate::kinds;
 use crate::model::{
     Action, ActionId, ActionRequest, ActionState, CancelReason, ChannelId, ChannelOrderId, Memo, Order,
     OrderKey, Person, Secret, ShipLine, Tiding, Timestamp, Tokens, Trigger,
 };
 use crate::net::{Http, HttpOptions};
 use crate::random::Random;
-use crate::sandbox::{self, Deed, Kit, Running, Stand, Truth, Tuning, Wish, WishLine};
+use crate::sandbox::{Deed, Kit, Running, Stand, Truth, Tuning, Wish, WishLine};
 use crate::sync::{Merged, Merging, merge};
 
 struct World {
@@ -32,7 +33,7 @@ async fn world() -> World {
     let tuning = Tuning { limits: 1_000.0, haste: 10.0, list_lag: Duration::ZERO, ..Tuning::default() };
     let kit = Kit::new(Clock::system(), Random::seeded(5), tuning);
     let running =
-        Running::open(sandbox::open("tiktok_shop", kit).expect("a stand"), 0).await.expect("loopback");
+        Running::open(kinds::stand("tiktok_shop", kit).expect("a stand"), 0).await.expect("loopback");
     let config = running.config("tt");
     let text = |key: &str| (key.to_owned(), Value::Text(value(&config, key)));
     let secret = |key: &str| (key.to_owned(), Value::Secret(Secret::new(value(&config, key))));
