@@ -12,7 +12,9 @@ use fenicia::kinds::{self, KINDS};
 use fenicia::model::{ChannelId, ChannelOrderId, Delivery, Lane, Observation, OrderKey, Tokens, Trigger};
 use fenicia::net::{Http, HttpOptions};
 use fenicia::random::Random;
-use fenicia::sandbox::{Deed, Kit, Refused, Request, Response, Running, Stand, Truth, Tuning, Wish, stir};
+use fenicia::sandbox::{
+    self, Deed, Kit, Refused, Request, Response, Running, Stand, Truth, Tuning, Wish, stir,
+};
 use fenicia::sync::{Merged, Merging, merge};
 use ring::hmac;
 use serde_json::Value;
