@@ -4,7 +4,7 @@
 //! Owns: how each target fared lately, and the couriers under way. Truth is the rows of `untold` and
 //! `telling_due`. Dies: root restarts it at once; its couriers die with it, and what they had not
 //! written down is told again under the same id. Writes: `address`, `forget_other_targets`, the
-//! incident of a backlog. A message that does not arrive is logged and shown, never told.
+//! incidents of a backlog and of a full disk. A message that does not arrive is logged and shown, never told.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -32,6 +32,8 @@ pub struct State {
     couriers: HashMap<ActorId, String>,
     fared: BTreeMap<String, Fared>,
     backlogs: HashMap<ChannelId, Backlog>,
+    /// What was said last; unknown after a start.
+    disk_full: Option<bool>,
     looked_at: Timestamp,
 }
 
@@ -76,6 +78,7 @@ impl Actor for Notifier {
             couriers: HashMap::new(),
             fared: BTreeMap::new(),
             backlogs: HashMap::new(),
+            disk_full: None,
             looked_at: Timestamp::EPOCH,
         })
     }
@@ -225,10 +228,11 @@ fn into_letters(mut due: Vec<(Notification, Phase)>, for_people: bool) -> Vec<Ve
     vec![due]
 }
 
-/// What time brings: a backlog that lasts, targets that are gone.
+/// What time brings: a backlog that lasts, a disk that fills up, targets that are gone.
 async fn look(state: &mut State, now: Timestamp) -> Result<(), StoreError> {
     let known = state.shared.targets().keys().cloned().collect();
     state.shared.store.forget_other_targets(known, now).await?;
+    look_at_disk(state, now).await?;
     for connection in state.shared.connections() {
         let waiting = state.shared.store.channel_counts(&connection.id, now)?.backlog;
         let backlog = state.backlogs.entry(connection.id.clone()).or_default();
@@ -243,6 +247,38 @@ async fn look(state: &mut State, now: Timestamp) -> Result<(), StoreError> {
         }
     }
     Ok(())
+}
+
+async fn look_at_disk(state: &mut State, now: Timestamp) -> Result<(), StoreError> {
+    const KEY: &str = "disk";
+    let store = &state.shared.store;
+    let full = !store.has_room();
+    if state.disk_full == Some(full) {
+        return Ok(());
+    }
+    if full {
+        store.open_incident(disk_full(KEY.to_owned()), now).await?;
+    } else {
+        store.close_incident(KEY.to_owned(), now).await?;
+    }
+    state.disk_full = Some(full);
+    Ok(())
+}
+
+fn disk_full(key: String) -> Incident {
+    Incident {
+        key,
+        kind: "disk_full",
+        channel: None,
+        order: None,
+        error: None,
+        message: "The disk under the data folder is nearly full, so deliveries of webhooks are refused."
+            .to_owned(),
+        advice:
+            "Free some space there. The marketplaces send again what was refused, and the polls fetch the \
+                 rest; below 64 MiB fenicia does not start."
+                .to_owned(),
+    }
 }
 
 fn much(key: String, channel: &ChannelId, waiting: u64) -> Incident {

@@ -307,6 +307,25 @@ async fn too_many_deaths_are_not_hidden() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_disk_that_fills_up_is_told_once_and_so_is_its_end() {
+    let shop = Shop::open().await;
+    let told = || {
+        let mut told = shop.store.notifications(false, None, 10).expect("readable").items;
+        told.retain(|own| own.kind == "disk_full");
+        told
+    };
+    testing::pretend_free(&shop.store, 1 << 20);
+    shop.until("it is told", || told().len() == 1).await;
+    tokio::time::sleep(Duration::from_mins(10)).await;
+    assert_eq!(told().iter().map(|own| own.count).collect::<Vec<_>>(), [1], "said once");
+    testing::pretend_free(&shop.store, 1 << 40);
+    shop.until("it is over", || told().iter().all(|own| own.closed_at.is_some())).await;
+    testing::pretend_free(&shop.store, 1 << 20);
+    shop.until("it is told anew", || told().len() == 2).await;
+    shop.handle.stop(Duration::from_secs(1)).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stop_waits_for_what_is_in_flight() {
     let shop = Shop::open().await;
     shop.delivers("a", "1").await;

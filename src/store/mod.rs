@@ -127,6 +127,11 @@ impl Store {
         self.write("ping", |_| Ok(())).await
     }
 
+    /// Whether the disk has room for new deliveries; else they are refused.
+    pub fn has_room(&self) -> bool {
+        self.shared.need_room().is_ok()
+    }
+
     /// Newest number of the feed of changes; wakes long-polls and event streams.
     pub fn watch_changes(&self) -> tokio::sync::watch::Receiver<u64> {
         self.shared.changes.subscribe()

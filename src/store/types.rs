@@ -464,7 +464,7 @@ pub struct Incident {
     /// One open incident per key: `channel:tienda`, `order:tienda:42`.
     pub key: String,
     /// `sync_failed`, `channel_down`, `channel_recovered`, `action_failed`, `backlog`,
-    /// `data_request` ...
+    /// `disk_full`, `data_request` ...
     pub kind: &'static str,
     pub channel: Option<ChannelId>,
     pub order: Option<OrderKey>,

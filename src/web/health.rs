@@ -27,7 +27,8 @@ pub async fn alive(api: &Arc<Api>) -> Reply {
 pub async fn ready(api: &Arc<Api>) -> Reply {
     let writes = matches!(timeout(PATIENCE, api.store.ping()).await, Ok(Ok(())));
     let status = match (writes, api.handle.is_ready()) {
-        (true, true) => return reply::ok(&json!({ "status": "ready" })),
+        (true, true) if api.store.has_room() => return reply::ok(&json!({ "status": "ready" })),
+        (true, true) => "the disk is nearly full",
         (false, _) => "the store does not answer",
         (true, false) => "starting up or shutting down",
     };

@@ -443,6 +443,7 @@ words! {
     n_channel_recovered: "A channel works again", "Un canal vuelve a funcionar", "Um canal voltou a funcionar";
     n_sync_failed: "An order could not be synced", "Un pedido no se pudo sincronizar", "Um pedido não pôde ser sincronizado";
     n_action_failed: "An action failed", "Falló una acción", "Uma ação falhou";
+    n_disk_full: "The disk is nearly full", "El disco está casi lleno", "O disco está quase cheio";
     n_backlog: "Much is waiting", "Hay mucho en espera", "Há muito na fila";
     who_is_told: "Who is told", "A quién se avisa", "Quem é avisado";
     nobody_is_told: "Nobody beside this page. Add a [notify.…] table to config.toml.", "A nadie fuera de esta página. Agrega una tabla [notify.…] a config.toml.", "Ninguém além desta página. Adicione uma tabela [notify.…] ao config.toml.";

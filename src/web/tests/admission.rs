@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::rig::Rig;
+use crate::store::testing;
 use crate::web::route::{Need, TABLE};
 
 #[tokio::test]
@@ -54,6 +55,18 @@ async fn health_and_metrics_need_no_key_on_this_machine_only() {
         let keyed = rig.get(path).key(&rig.viewer).header("x-forwarded-for", "203.0.113.9").send().await;
         assert_eq!(keyed.status, 200, "{path}");
     }
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_daemon_that_must_refuse_deliveries_is_not_ready() {
+    let rig = Rig::new().await;
+    testing::pretend_free(&rig.store, 1 << 20);
+    let seen = rig.get("/readyz").no_key().send().await;
+    assert_eq!((seen.status, seen.json()["status"].as_str()), (503, Some("the disk is nearly full")));
+    assert_eq!(rig.get("/healthz").no_key().send().await.status, 200, "restarting it would not help");
+    testing::pretend_free(&rig.store, 1 << 40);
+    assert_eq!(rig.get("/readyz").no_key().send().await.status, 200);
     rig.stop().await;
 }
 
