@@ -14,6 +14,9 @@ use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 const VARIABLE: &str = "FENICIA_LOG";
 const DEFAULT_LEVEL: &str = "info";
+/// Before what the variable says, which may name it again: the library would put a number of its
+/// own before each line that an actor writes.
+const QUIET: &str = "ractor=warn";
 
 /// How lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,10 +52,14 @@ pub fn install(format: Format) -> Result<(), LogError> {
 
 fn filter() -> Result<EnvFilter, LogError> {
     match std::env::var(VARIABLE) {
-        Ok(text) if !text.trim().is_empty() => Ok(EnvFilter::builder().parse(text)?),
-        Ok(_) | Err(std::env::VarError::NotPresent) => Ok(EnvFilter::new(DEFAULT_LEVEL)),
+        Ok(text) if !text.trim().is_empty() => read(&text),
+        Ok(_) | Err(std::env::VarError::NotPresent) => read(DEFAULT_LEVEL),
         Err(std::env::VarError::NotUnicode(_)) => Err(LogError::NotText),
     }
+}
+
+fn read(directives: &str) -> Result<EnvFilter, LogError> {
+    Ok(EnvFilter::builder().parse(format!("{QUIET},{directives}"))?)
 }
 
 fn output(format: Format) -> Box<dyn Layer<Registry> + Send + Sync> {
@@ -126,6 +133,14 @@ mod tests {
         assert!(!names("8", 8, 12_345));
         assert!(!names("", 0, 0));
         assert!(!names("a:b", 0, 0));
+    }
+
+    #[test]
+    fn the_library_of_actors_is_quiet_unless_it_is_asked_for() {
+        let of_it = |text: &str| read(text).expect("a filter").to_string().contains("ractor=warn");
+        assert!(of_it("info") && of_it("debug"));
+        assert!(!of_it("info,ractor=debug"));
+        assert!(read("fenicia=loud").is_err());
     }
 
     #[test]
