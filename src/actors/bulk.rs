@@ -33,6 +33,8 @@ pub struct State {
     settings: Settings,
     place: Place,
     attempt: u32,
+    /// The start of the window that was begun anew, which is done once for each.
+    anew: Option<Timestamp>,
 }
 
 /// Where the listing stands; its JSON is the resume point.
@@ -65,7 +67,7 @@ impl Actor for Bulk {
             place.token = None;
         }
         myself.cast(Message::Next)?;
-        Ok(State { settings, place, attempt: 0 })
+        Ok(State { settings, place, attempt: 0, anew: None })
     }
 
     async fn handle(
@@ -100,8 +102,20 @@ async fn next(myself: &ActorRef<Message>, state: &mut State) {
             end(&state.settings, None).await;
             myself.stop(None);
         }
+        // The token of a page lives for a while only, and an outage may have outlived it.
+        Err(failure) if failure.kind.is_refusal() && may_begin_anew(&state.place, state.anew) => {
+            tracing::warn!(channel = %state.settings.connection.id,
+                "the next page of a bulk sync is refused, its window begins anew: {}", failure.message);
+            state.place.token = None;
+            state.anew = Some(state.place.from);
+            again(myself);
+        }
         Err(failure) => postpone(myself, state, failure).await,
     }
+}
+
+fn may_begin_anew(place: &Place, last: Option<Timestamp>) -> bool {
+    place.token.is_some() && last != Some(place.from)
 }
 
 enum Progress {

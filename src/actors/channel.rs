@@ -16,10 +16,10 @@ use super::Shared;
 use super::action::ActionRun;
 use super::bulk::{self, Bulk};
 use super::connection::Connection;
-use super::errand;
 use super::order::{self, OrderSync};
 use super::poll::Poll;
 use super::upkeep::{Duties, Upkeep};
+use super::{errand, incidents};
 use crate::model::{
     ActionId, ActionRequest, Anomaly, ChannelOrderId, Failure, FailureKind, Lane, Tiding, Timestamp,
 };
@@ -40,8 +40,8 @@ pub enum Message {
     PollEnded(Result<(), Failure>),
     /// From the scheduler, every minute.
     Upkeep,
-    /// From the upkeep child: subscriptions were looked at.
-    SubscriptionsLooked,
+    /// From the upkeep child: subscriptions were looked at, and stand, or not.
+    SubscriptionsLooked(Result<(), Failure>),
     /// At shutdown: claim nothing more, answer when nothing is in flight.
     Drain(RpcReplyPort<()>),
 }
@@ -58,7 +58,8 @@ pub struct State {
     /// Failed polls in a row, for the ladder between scheduled ones.
     poll_failures: u32,
     duties: Duties,
-    subscriptions_at: Option<Timestamp>,
+    /// When the subscriptions are looked at next.
+    subscriptions_at: Timestamp,
     reread_at: Option<Timestamp>,
     draining: bool,
     /// While draining: whom to tell when the last child has ended.
@@ -108,7 +109,7 @@ impl Actor for ChannelActor {
             children: HashMap::new(),
             poll_failures: 0,
             duties: Duties::default(),
-            subscriptions_at: None,
+            subscriptions_at: Timestamp::EPOCH,
             reread_at: None,
             draining: false,
             drained: None,
@@ -127,10 +128,7 @@ impl Actor for ChannelActor {
             Message::Reconnected => reconnected(&myself, state).await,
             Message::PollEnded(result) => poll_ended(state, result).await,
             Message::Upkeep => upkeep(&myself, state).await,
-            Message::SubscriptionsLooked => {
-                state.subscriptions_at = Some(state.shared.clock.now());
-                Ok(())
-            }
+            Message::SubscriptionsLooked(result) => subscriptions_looked(state, result).await,
             Message::Drain(reply) => {
                 state.draining = true;
                 state.drained = Some(reply);
@@ -350,7 +348,7 @@ async fn poll_ended(state: &mut State, result: Result<(), Failure>) -> Result<()
     };
     tracing::warn!(channel = %connection.id, kind = %failure.kind, status = failure.http_status,
         request_id = failure.request_id.as_deref(), "poll failed: {}", failure.message);
-    shared.note_failure(&connection.id, &failure).await;
+    shared.note_poll_failure(&connection.id, &failure).await;
     let now = shared.clock.now();
     state.poll_failures += 1;
     let planned = scheduled(state);
@@ -370,7 +368,7 @@ async fn poll_ended(state: &mut State, result: Result<(), Failure>) -> Result<()
 
 /// Who withdrew our access may have dropped our subscriptions with it.
 async fn reconnected(myself: &ActorRef<Message>, state: &mut State) -> Result<(), StoreError> {
-    state.subscriptions_at = None;
+    state.subscriptions_at = Timestamp::EPOCH;
     upkeep(myself, state).await?;
     start_poll(myself, state).await
 }
@@ -380,14 +378,34 @@ async fn upkeep(myself: &ActorRef<Message>, state: &mut State) -> Result<(), Sto
         return Ok(());
     }
     let now = state.shared.clock.now();
-    let due = |last: Option<Timestamp>, every| last.is_none_or(|at| now.since(at) >= every);
-    state.duties.subscriptions |= due(state.subscriptions_at, SUBSCRIPTIONS_EVERY);
-    if due(state.reread_at, REREAD_EVERY) {
+    // A clock that was set back must not hold it up.
+    let next = state.subscriptions_at;
+    state.duties.subscriptions |= next <= now || next.since(now) > SUBSCRIPTIONS_EVERY;
+    if state.reread_at.is_none_or(|at| now.since(at) >= REREAD_EVERY) {
         state.duties.reread = true;
         state.reread_at = Some(now);
     }
     start_upkeep(myself, state).await;
     Ok(())
+}
+
+/// Without its subscriptions a channel is only polled: the merchant is told why.
+async fn subscriptions_looked(state: &mut State, result: Result<(), Failure>) -> Result<(), StoreError> {
+    let now = state.shared.clock.now();
+    let channel = &state.connection.id;
+    let key = format!("subscriptions:{channel}");
+    let Err(failure) = result else {
+        state.subscriptions_at = now.plus(SUBSCRIPTIONS_EVERY);
+        return state.shared.store.close_incident(key, now).await.map(drop);
+    };
+    // Passing trouble is over soon; what a person must mend takes longer.
+    state.subscriptions_at = if failure.kind.is_temporary() { now } else { now.plus(PROBE_EVERY) };
+    tracing::warn!(channel = %channel, kind = %failure.kind, "webhook subscriptions could not be checked: {}", failure.message);
+    state.shared.note_failure(channel, &failure).await;
+    if !failure.kind.is_refusal() {
+        return Ok(());
+    }
+    state.shared.store.open_incident(incidents::webhooks_off(key, channel, &failure), now).await.map(drop)
 }
 
 async fn start_upkeep(myself: &ActorRef<Message>, state: &mut State) {

@@ -20,7 +20,7 @@ use crate::config::{ChannelConfig, Config, Connections, Erasure};
 use crate::model::{ChannelId, Failure, Lane};
 use crate::notify::{Message, Undelivered};
 use crate::random::Random;
-use crate::store::{ConnectionChange, Store};
+use crate::store::{ConnectionChange, Store, Success};
 
 /// Cheap to clone; never blocks. Messages are nudges and may be lost, the rows in the store are the
 /// truth.
@@ -140,7 +140,7 @@ impl Handle {
 
     async fn reconnected(&self, connection: &Connection) {
         let cut_off = self.shared.is_cut_off(&connection.id);
-        let succeeded = ConnectionChange::Succeeded { sync: false, begun: self.shared.clock.now() };
+        let succeeded = ConnectionChange::Succeeded { what: Success::Call, begun: self.shared.clock.now() };
         self.shared.change(&connection.id, succeeded).await;
         if cut_off {
             self.shared.change(&connection.id, ConnectionChange::Reconnected).await;

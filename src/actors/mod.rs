@@ -24,6 +24,7 @@ mod consent;
 mod courier;
 mod errand;
 mod handle;
+mod incidents;
 mod janitor;
 mod notifier;
 mod order;

@@ -14,10 +14,10 @@ use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 
 use super::Shared;
 use super::courier::Courier;
-use super::errand;
+use super::{errand, incidents};
 use crate::config::Notify;
 use crate::model::{ChannelId, Timestamp};
-use crate::store::{Incident, Notification, Phase, StoreError};
+use crate::store::{Notification, Phase, StoreError};
 use crate::sync::{Backlog, BacklogNews, Pace, rest};
 
 pub enum Message {
@@ -239,7 +239,7 @@ async fn look(state: &mut State, now: Timestamp) -> Result<(), StoreError> {
         let key = format!("backlog:{}", connection.id);
         match backlog.look(waiting, now) {
             Some(BacklogNews::Tell) => {
-                let incident = much(key, &connection.id, waiting);
+                let incident = incidents::backlog(key, &connection.id, waiting);
                 state.shared.store.open_incident(incident, now).await?;
             }
             Some(BacklogNews::Over) => drop(state.shared.store.close_incident(key, now).await?),
@@ -257,45 +257,10 @@ async fn look_at_disk(state: &mut State, now: Timestamp) -> Result<(), StoreErro
         return Ok(());
     }
     if full {
-        store.open_incident(disk_full(KEY.to_owned()), now).await?;
+        store.open_incident(incidents::disk_full(KEY.to_owned()), now).await?;
     } else {
         store.close_incident(KEY.to_owned(), now).await?;
     }
     state.disk_full = Some(full);
     Ok(())
-}
-
-fn disk_full(key: String) -> Incident {
-    Incident {
-        key,
-        kind: "disk_full",
-        channel: None,
-        order: None,
-        error: None,
-        message: "The disk under the data folder is nearly full, so deliveries of webhooks are refused."
-            .to_owned(),
-        advice:
-            "Free some space there. The marketplaces send again what was refused, and the polls fetch the \
-                 rest; below 64 MiB fenicia does not start."
-                .to_owned(),
-    }
-}
-
-fn much(key: String, channel: &ChannelId, waiting: u64) -> Incident {
-    let minutes = Backlog::LONG.as_secs() / 60;
-    Incident {
-        key,
-        kind: "backlog",
-        channel: Some(channel.clone()),
-        order: None,
-        error: None,
-        message: format!(
-            "Channel {channel}: {waiting} deliveries, orders and actions wait, more than {} for {minutes} minutes.",
-            Backlog::MUCH
-        ),
-        advice:
-            "Look at the channel: it is slow, out of allowance or being imported. fenicia works through it \
-                 by itself."
-                .to_owned(),
-    }
 }

@@ -36,7 +36,7 @@ async fn run(shared: &Shared, connection: &Connection) -> Result<(), Failure> {
     let begun = shared.clock.now();
     for (index, stream) in connection.channel.streams().iter().enumerate() {
         match walk(shared, connection, stream).await {
-            Ok(()) if index == 0 => shared.note_poll(&connection.id, begun).await,
+            Ok(()) if index == 0 => shared.note_list(&connection.id, begun).await,
             Ok(()) => {}
             Err(failure) if stream.optional && !failure.kind.is_temporary() => {
                 tracing::warn!(channel = %connection.id, stream = stream.name, kind = %failure.kind,
@@ -45,6 +45,7 @@ async fn run(shared: &Shared, connection: &Connection) -> Result<(), Failure> {
             Err(failure) => return Err(failure),
         }
     }
+    shared.note_poll(&connection.id, begun).await;
     Ok(())
 }
 
@@ -58,7 +59,15 @@ async fn walk(shared: &Shared, connection: &Connection, stream: &Stream) -> Resu
         }
         let window = begin(shared, connection, stream, state).await?;
         let cut = window.to.is_some();
-        pages(shared, connection, stream, window).await?;
+        match pages(shared, connection, stream, &window, window.token.clone()).await {
+            // The token of a page lives for a while only, and an outage may have outlived it.
+            Err(failure) if window.token.is_some() && failure.kind.is_refusal() => {
+                tracing::warn!(channel = %connection.id, stream = stream.name,
+                    "the next page is refused, its window begins anew: {}", failure.message);
+                pages(shared, connection, stream, &window, None).await?;
+            }
+            walked => walked?,
+        }
         shared
             .store
             .close_window(&connection.id, stream.name, shared.clock.now())
@@ -105,9 +114,9 @@ async fn pages(
     shared: &Shared,
     connection: &Connection,
     stream: &Stream,
-    window: Window,
+    window: &Window,
+    mut token: Option<String>,
 ) -> Result<(), Failure> {
-    let mut token = window.token;
     loop {
         let request = ListRequest {
             stream: stream.name,

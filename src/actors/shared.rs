@@ -11,11 +11,11 @@ use super::connection::Connection;
 use crate::clock::Clock;
 use crate::config::{self, Sync};
 use crate::model::{
-    ActionRequest, ChannelId, ConnectionState, ConnectionStatus, Failure, FailureKind, OrderKey, Timestamp,
+    ActionRequest, ChannelId, ConnectionState, ConnectionStatus, Failure, OrderKey, Timestamp,
 };
 use crate::notify::Post;
 use crate::random::Random;
-use crate::store::{Asked, Changed, Command, ConnectionChange, Store};
+use crate::store::{Asked, Changed, Command, ConnectionChange, Store, Success};
 use crate::telemetry::metrics;
 
 /// One per daemon, not per process: several run side by side in a test.
@@ -148,26 +148,39 @@ impl Shared {
             noted.get(id).is_some_and(|at| *at <= now && now.since(*at) < NOTE_EVERY)
         };
         if !recent {
-            self.change(id, ConnectionChange::Succeeded { sync: true, begun }).await;
+            self.change(id, ConnectionChange::Succeeded { what: Success::Sync, begun }).await;
         }
     }
 
-    /// A poll that began then came through to its end.
+    /// A list that was begun then was read to its end.
+    pub async fn note_list(&self, id: &ChannelId, begun: Timestamp) {
+        self.change(id, ConnectionChange::Succeeded { what: Success::Sync, begun }).await;
+    }
+
+    /// A poll that began then came through all of its lists.
     pub async fn note_poll(&self, id: &ChannelId, begun: Timestamp) {
-        self.change(id, ConnectionChange::Succeeded { sync: true, begun }).await;
+        self.change(id, ConnectionChange::Succeeded { what: Success::Poll, begun }).await;
     }
 
     /// A call failed. What concerns one order only is not the connection's trouble.
     pub async fn note_failure(&self, id: &ChannelId, failure: &Failure) {
-        let others = matches!(
-            failure.kind,
-            FailureKind::NotFound | FailureKind::InvalidRequest | FailureKind::Unsupported
-        );
-        if failure.local || others {
-            return;
+        if !failure.local && !failure.kind.is_refusal() {
+            self.change_for_worse(id, ConnectionChange::Failed { failure: failure.clone() }).await;
         }
+    }
+
+    /// A poll failed. Whatever is said to a poll concerns the connection.
+    pub async fn note_poll_failure(&self, id: &ChannelId, failure: &Failure) {
+        if failure.kind.is_refusal() {
+            self.change_for_worse(id, ConnectionChange::PollRefused { failure: failure.clone() }).await;
+        } else {
+            self.note_failure(id, failure).await;
+        }
+    }
+
+    async fn change_for_worse(&self, id: &ChannelId, change: ConnectionChange) {
         self.noted.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
-        self.change(id, ConnectionChange::Failed { failure: failure.clone() }).await;
+        self.change(id, change).await;
     }
 
     /// Changes the stored state and what follows from it. A store that does not take it is logged:

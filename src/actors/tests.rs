@@ -1,6 +1,6 @@
 //! What dies, dies alone: panics and kills in every actor, over a store in memory and virtual time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,13 +9,14 @@ use ractor::ActorCell;
 
 use super::{Handle, channel, channels, janitor, notifier, scheduler};
 use crate::channel::{
-    Answer, Call, Channel, Env, Fetched, Finding, KeyFault, Kind, ListRequest, Method, Page, Settings, Stream,
+    Answer, Call, Channel, Env, Fetched, Finding, KeyFault, Kind, ListRequest, Method, Page, Settings,
+    Stream, Subscriptions,
 };
 use crate::clock::Clock;
 use crate::config::{self, Connections};
 use crate::model::{
-    ChannelId, ChannelOrderId, Delivery, Native, Observation, OrderKey, OrderStatus, Secret, Source, Tiding,
-    Timestamp, Tokens,
+    ChannelId, ChannelOrderId, ConnectionStatus, Delivery, Failure, Native, Observation, OrderKey,
+    OrderStatus, Secret, Source, Tiding, Timestamp, Tokens,
 };
 use crate::random::Random;
 use crate::store::{Store, testing};
@@ -46,6 +47,12 @@ struct Fake {
     poison: Mutex<Option<ChannelOrderId>>,
     fetched: AtomicUsize,
     listed: AtomicUsize,
+    /// What the next lists answer; then they are empty. And the page tokens they were asked with.
+    pages: Mutex<VecDeque<Result<Page, Failure>>>,
+    tokens: Mutex<Vec<Option<String>>>,
+    /// Webhooks are refused as often.
+    unsubscribed: AtomicUsize,
+    subscribed: AtomicUsize,
 }
 
 const STREAMS: [Stream; 1] = [Stream {
@@ -81,11 +88,26 @@ impl Channel for Fake {
         &STREAMS
     }
 
-    fn list<'a>(&'a self, _call: Call<'a>, _request: ListRequest<'a>) -> Answer<'a, Page> {
-        Box::pin(async {
+    fn list<'a>(&'a self, _call: Call<'a>, request: ListRequest<'a>) -> Answer<'a, Page> {
+        Box::pin(async move {
             self.listed.fetch_add(1, Ordering::SeqCst);
+            self.tokens.lock().expect("not poisoned").push(request.token.map(str::to_owned));
             strike(&self.lists, "list");
-            Ok(Page::default())
+            self.pages.lock().expect("not poisoned").pop_front().unwrap_or_else(|| Ok(Page::default()))
+        })
+    }
+
+    fn subscribe<'a>(&'a self, _call: Call<'a>, _address: &'a str) -> Answer<'a, Subscriptions> {
+        Box::pin(async {
+            self.subscribed.fetch_add(1, Ordering::SeqCst);
+            if self
+                .unsubscribed
+                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1))
+                .is_ok()
+            {
+                return Err(Failure::invalid("no such address"));
+            }
+            Ok(Subscriptions::default())
         })
     }
 
@@ -136,7 +158,7 @@ impl Shop {
     async fn open() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("config.toml");
-        std::fs::write(&path, "[channels.a]\nkind = \"fake\"\n[channels.b]\nkind = \"fake\"\n")
+        std::fs::write(&path, "[webhooks]\npublic_url = \"https://orders.example\"\n[channels.a]\nkind = \"fake\"\n[channels.b]\nkind = \"fake\"\n")
             .expect("written");
         let config = config::load(&path, &[&KIND]).expect("a sound config");
         let clock = Clock::starting_at(Timestamp::from_secs(1_800_000_000));
@@ -186,6 +208,30 @@ impl Shop {
 
     async fn shows(&self, order: &str) {
         self.until(order, || self.has(order)).await;
+    }
+
+    fn status(&self, channel: &str) -> ConnectionStatus {
+        self.store.connection(&id(channel)).expect("readable").expect("configured").status
+    }
+
+    /// How often each incident of this kind came about, and whether it is over; newest first.
+    fn told(&self, kind: &str) -> Vec<(u64, bool)> {
+        let told = self.store.notifications(false, None, 50).expect("readable").items;
+        let of_kind = told.iter().filter(|own| own.kind == kind);
+        of_kind.map(|own| (own.count, own.closed_at.is_some())).collect()
+    }
+
+    /// The next answers of `a`'s list, to one more poll that is awaited.
+    async fn polls(&self, answers: impl IntoIterator<Item = Result<Page, Failure>>) {
+        self.a.pages.lock().expect("not poisoned").extend(answers);
+        let before = self.a.listed.load(Ordering::SeqCst);
+        self.handle.channel(&id("a")).expect("configured").tell(channel::Message::PollNow);
+        self.until("the answers are taken", || {
+            self.a.pages.lock().expect("not poisoned").is_empty()
+                && self.a.listed.load(Ordering::SeqCst) > before
+        })
+        .await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
 
     fn actor_of(&self, channel: &str) -> ActorCell {
@@ -309,20 +355,63 @@ async fn too_many_deaths_are_not_hidden() {
 #[tokio::test(start_paused = true)]
 async fn a_disk_that_fills_up_is_told_once_and_so_is_its_end() {
     let shop = Shop::open().await;
-    let told = || {
-        let mut told = shop.store.notifications(false, None, 10).expect("readable").items;
-        told.retain(|own| own.kind == "disk_full");
-        told
-    };
+    let told = || shop.told("disk_full");
     testing::pretend_free(&shop.store, 1 << 20);
-    shop.until("it is told", || told().len() == 1).await;
+    shop.until("it is told", || told() == [(1, false)]).await;
     tokio::time::sleep(Duration::from_mins(10)).await;
-    assert_eq!(told().iter().map(|own| own.count).collect::<Vec<_>>(), [1], "said once");
+    assert_eq!(told(), [(1, false)], "said once");
     testing::pretend_free(&shop.store, 1 << 40);
-    shop.until("it is over", || told().iter().all(|own| own.closed_at.is_some())).await;
+    shop.until("it is over", || told() == [(1, true)]).await;
     testing::pretend_free(&shop.store, 1 << 20);
-    shop.until("it is told anew", || told().len() == 2).await;
+    shop.until("it is told anew", || told() == [(1, false), (1, true)]).await;
     shop.handle.stop(Duration::from_secs(1)).await;
+}
+
+fn page(next: Option<&str>) -> Result<Page, Failure> {
+    Ok(Page { next: next.map(str::to_owned), ..Page::default() })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_window_whose_page_was_forgotten_begins_anew() {
+    let shop = Shop::open().await;
+    shop.polls([page(Some("second")), Err(Failure::unavailable("an outage"))]).await;
+    shop.polls([Err(Failure::invalid("an unknown page")), page(Some("other")), page(None)]).await;
+    let tokens = shop.a.tokens.lock().expect("not poisoned").clone();
+    let asked: Vec<_> = tokens.iter().map(|token| token.as_deref()).collect();
+    assert_eq!(asked, [None, None, Some("second"), Some("second"), None, Some("other")]);
+    let place = shop.store.poll(&id("a"), "orders").expect("readable");
+    assert!(place.window.is_none(), "it came to its end: {place:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_is_refused_is_told_until_a_poll_comes_through() {
+    let shop = Shop::open().await;
+    shop.polls([Err(Failure::invalid("no such marketplace"))]).await;
+    assert_eq!(shop.status("a"), ConnectionStatus::Degraded);
+    assert_eq!(shop.store.failures(None, None, 10).expect("readable").items.len(), 1);
+    shop.delivers("a", "1").await;
+    shop.shows("a:1").await;
+    assert_eq!(shop.status("a"), ConnectionStatus::Degraded, "an order is no list");
+    shop.polls([Err(Failure::invalid("no such marketplace"))]).await;
+    assert_eq!(shop.told("channel_down"), [(2, false)], "told once");
+    shop.polls([page(None)]).await;
+    assert_eq!(shop.status("a"), ConnectionStatus::Connected);
+    assert_eq!((shop.told("channel_down"), shop.told("channel_recovered").len()), (vec![(2, true)], 1));
+    assert!(shop.store.failures(None, None, 10).expect("readable").items.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn refused_webhooks_are_told_and_asked_for_once_an_hour() {
+    let shop = Shop::open().await;
+    shop.until("they stand", || shop.a.subscribed.load(Ordering::SeqCst) > 0).await;
+    shop.a.unsubscribed.store(1, Ordering::SeqCst);
+    let (asked, begun) = (shop.a.subscribed.load(Ordering::SeqCst), shop.clock.now());
+    shop.actor_of("a").kill();
+    shop.until("they stand after all", || shop.a.subscribed.load(Ordering::SeqCst) == asked + 2).await;
+    let minutes = shop.clock.now().since(begun).as_secs() / 60;
+    assert!((60..=62).contains(&minutes), "{minutes} minutes");
+    shop.until("it is over", || shop.told("webhooks_off") == [(1, true)]).await;
+    assert_eq!(shop.status("a"), ConnectionStatus::Connected, "the polls go on");
 }
 
 #[tokio::test(start_paused = true)]

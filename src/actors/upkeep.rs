@@ -48,7 +48,7 @@ impl Errand for Upkeep {
             return;
         }
         if duties.subscriptions {
-            subscriptions(shared, connection, parent).await;
+            subscriptions(connection, parent).await;
         }
         if duties.reread {
             reread(shared, connection).await;
@@ -70,7 +70,7 @@ async fn resolve(shared: &Shared, connection: &Connection, seq: u64, alias: &str
     }
 }
 
-async fn subscriptions(shared: &Shared, connection: &Connection, parent: &ActorRef<channel::Message>) {
+async fn subscriptions(connection: &Connection, parent: &ActorRef<channel::Message>) {
     let Some(address) = connection.webhook_url.as_deref() else { return };
     match with_tokens!(connection, Lane::Poll, |call| connection.channel.subscribe(call, address)) {
         Ok(found) => {
@@ -79,14 +79,9 @@ async fn subscriptions(shared: &Shared, connection: &Connection, parent: &ActorR
                 tracing::info!(channel = %connection.id, topics = found.created.join(" "), "webhook subscriptions created");
                 drop(parent.cast(channel::Message::PollNow));
             }
-            drop(parent.cast(channel::Message::SubscriptionsLooked));
+            drop(parent.cast(channel::Message::SubscriptionsLooked(Ok(()))));
         }
-        Err(failure) => {
-            tracing::warn!(channel = %connection.id, kind = %failure.kind, "webhook subscriptions could not be checked: {}", failure.message);
-            if !failure.local {
-                shared.note_failure(&connection.id, &failure).await;
-            }
-        }
+        Err(failure) => drop(parent.cast(channel::Message::SubscriptionsLooked(Err(failure)))),
     }
 }
 

@@ -30,6 +30,10 @@ pub struct ConnectionState {
     /// Failures in a row that concern the connection.
     #[serde(default)]
     pub failures: u32,
+    /// The channel says no to the last poll. Only a poll shows that this is over: single orders may
+    /// well be read meanwhile.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub poll_refused: bool,
     /// Fingerprint of the credentials in the config when `needs_reconnect` was entered: other
     /// credentials deserve a fresh try.
     #[serde(default)]

@@ -50,6 +50,11 @@ impl FailureKind {
     pub const fn is_temporary(self) -> bool {
         matches!(self, Self::NetworkTimeout | Self::RateLimited | Self::Unavailable)
     }
+
+    /// Whether the channel understood who asks, and says no to what is asked.
+    pub const fn is_refusal(self) -> bool {
+        matches!(self, Self::NotFound | Self::InvalidRequest | Self::Unsupported)
+    }
 }
 
 /// A failed call. The message is for a person: no token, no personal data, at most 300 characters

@@ -118,6 +118,7 @@ fn headline(told: &Notification) -> &'static str {
         "sync_failed" => "An order could not be synced",
         "action_failed" => "An action failed",
         "backlog" => "Much is waiting",
+        "webhooks_off" => "A channel sends no webhooks",
         "disk_full" => "The disk is nearly full",
         "data_request" => "A customer asks for their data",
         _ => "Please note",

@@ -85,6 +85,7 @@ fn line(reader: &Reader<'_>, told: &Notification) -> Line {
         "sync_failed" => (w.n_sync_failed, "amber", "sync"),
         "action_failed" => (w.n_action_failed, "red", "warn"),
         "backlog" => (w.n_backlog, "amber", "clock"),
+        "webhooks_off" => (w.n_webhooks_off, "amber", "plug"),
         "disk_full" => (w.n_disk_full, "red", "warn"),
         "data_request" => (w.n_data_request, "amber", "info"),
         _ => (w.n_other, "blue", "info"),

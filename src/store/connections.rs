@@ -4,7 +4,7 @@ use super::failures::{self, Subject};
 use super::rows::Rows;
 use super::tables::Tab;
 use super::txn::Txn;
-use super::{ConnectionChange, Incident, Store, StoreError, incidents, keys};
+use super::{ConnectionChange, Incident, Store, StoreError, Success, incidents, keys};
 use crate::model::{
     ChannelError, ChannelId, ConnectionState, ConnectionStatus, Failure, FailureKind, SyncError, Timestamp,
 };
@@ -70,12 +70,16 @@ pub(super) fn update(
             configure(&mut state, kind, enabled, credentials);
             None
         }
-        ConnectionChange::Succeeded { sync, begun } => {
-            succeed(&mut state, sync, begun, now);
+        ConnectionChange::Succeeded { what, begun } => {
+            succeed(&mut state, what, begun, now);
             None
         }
         ConnectionChange::Failed { failure } => {
             fail(&mut state, &failure, now);
+            Some(failure)
+        }
+        ConnectionChange::PollRefused { failure } => {
+            refuse(&mut state, &failure, now);
             Some(failure)
         }
         ConnectionChange::Webhook => {
@@ -111,6 +115,7 @@ fn new_state(kind: &str, enabled: bool, credentials: String, now: Timestamp) -> 
         last_webhook_at: None,
         parked_until: None,
         failures: 0,
+        poll_refused: false,
         credentials,
     }
 }
@@ -130,12 +135,13 @@ fn configure(state: &mut ConnectionState, kind: &str, enabled: bool, credentials
 fn reconnect(state: &mut ConnectionState) {
     state.status = ConnectionStatus::Connected;
     state.failures = 0;
+    state.poll_refused = false;
     state.parked_until = None;
     state.last_error = None;
 }
 
-fn succeed(state: &mut ConnectionState, sync: bool, begun: Timestamp, now: Timestamp) {
-    if sync {
+fn succeed(state: &mut ConnectionState, what: Success, begun: Timestamp, now: Timestamp) {
+    if what != Success::Call {
         state.last_success_at = Some(now);
     }
     let ill = matches!(state.status, ConnectionStatus::Degraded | ConnectionStatus::NeedsReconnect);
@@ -143,11 +149,15 @@ fn succeed(state: &mut ConnectionState, sync: bool, begun: Timestamp, now: Times
     if ill && begun < state.status_since {
         return;
     }
+    state.parked_until = state.parked_until.filter(|until| *until > now);
+    state.poll_refused &= what != Success::Poll;
+    if state.poll_refused {
+        return;
+    }
     state.failures = 0;
     if ill {
         state.status = ConnectionStatus::Connected;
     }
-    state.parked_until = state.parked_until.filter(|until| *until > now);
 }
 
 fn fail(state: &mut ConnectionState, failure: &Failure, now: Timestamp) {
@@ -171,6 +181,15 @@ fn fail(state: &mut ConnectionState, failure: &Failure, now: Timestamp) {
     }
 }
 
+fn refuse(state: &mut ConnectionState, failure: &Failure, now: Timestamp) {
+    state.last_error = Some(ChannelError { kind: failure.kind, message: failure.message.clone(), at: now });
+    state.failures += 1;
+    state.poll_refused = true;
+    if state.status == ConnectionStatus::Connected {
+        state.status = ConnectionStatus::Degraded;
+    }
+}
+
 /// Opens, counts up or closes what the merchant is told about the connection.
 fn tell(
     tx: &mut Txn<'_>,
@@ -189,15 +208,19 @@ fn tell(
         (ConnectionStatus::NeedsReconnect, Some(failure)) if failure.kind == FailureKind::Permission => {
             failures::put(tx, &subject, failure.to_error(None), state.failures, now)?;
             if before != ConnectionStatus::NeedsReconnect {
-                down(tx, channel, failure.kind, &failure.message, now)?;
+                down(tx, channel, failure, now)?;
             }
             Ok(())
+        }
+        (ConnectionStatus::Degraded, Some(failure)) if failure.kind.is_refusal() => {
+            failures::put(tx, &subject, failure.to_error(None), state.failures, now)?;
+            down(tx, channel, failure, now)
         }
         (ConnectionStatus::Degraded, Some(failure)) if failure.kind.is_temporary() => {
             let error = SyncError { retry_at: state.parked_until.or(Some(now)), ..failure.to_error(None) };
             failures::put(tx, &subject, error, state.failures, now)?;
             if state.failures == TOLD_AFTER {
-                down(tx, channel, failure.kind, &failure.message, now)?;
+                down(tx, channel, failure, now)?;
             }
             Ok(())
         }
@@ -209,21 +232,21 @@ fn incident_key(channel: &ChannelId) -> String {
     format!("channel:{channel}")
 }
 
-fn down(
-    tx: &mut Txn<'_>,
-    channel: &ChannelId,
-    kind: FailureKind,
-    message: &str,
-    now: Timestamp,
-) -> Result<(), StoreError> {
+fn down(tx: &mut Txn<'_>, channel: &ChannelId, failure: &Failure, now: Timestamp) -> Result<(), StoreError> {
+    let advice = if failure.kind.is_refusal() {
+        "Orders cannot be listed. Correct what the message names in config.toml or at the marketplace; \
+         `fenicia check --online` tells more. The poll is tried again on its schedule."
+    } else {
+        failure.kind.advice()
+    };
     let incident = Incident {
         key: incident_key(channel),
         kind: Incident::CHANNEL_DOWN,
         channel: Some(channel.clone()),
         order: None,
-        error: Some(SyncError { kind, message: message.to_owned(), retry_at: None }),
-        message: format!("Channel {channel} does not work: {message}"),
-        advice: kind.advice().to_owned(),
+        error: Some(failure.to_error(None)),
+        message: format!("Channel {channel} does not work: {}", failure.message),
+        advice: advice.to_owned(),
     };
     incidents::open(tx, incident, now).map(drop)
 }

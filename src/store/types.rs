@@ -241,13 +241,17 @@ pub enum ConnectionChange {
         enabled: bool,
         credentials: String,
     },
-    /// A call or a poll that was begun then succeeded. `sync`: counts as a successful sync.
+    /// What was begun then succeeded.
     Succeeded {
-        sync: bool,
+        what: Success,
         begun: Timestamp,
     },
     /// A call failed in a way that concerns the connection.
     Failed {
+        failure: Failure,
+    },
+    /// The channel says no to what a poll asks for.
+    PollRefused {
         failure: Failure,
     },
     Webhook,
@@ -257,6 +261,17 @@ pub enum ConnectionChange {
     },
     /// By an operator or by a finished consent.
     Reconnected,
+}
+
+/// What may succeed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Success {
+    /// A call that brought no order.
+    Call,
+    /// Orders were read.
+    Sync,
+    /// A poll came to its end.
+    Poll,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -464,7 +479,7 @@ pub struct Incident {
     /// One open incident per key: `channel:tienda`, `order:tienda:42`.
     pub key: String,
     /// `sync_failed`, `channel_down`, `channel_recovered`, `action_failed`, `backlog`,
-    /// `disk_full`, `data_request` ...
+    /// `webhooks_off`, `disk_full`, `data_request` ...
     pub kind: &'static str,
     pub channel: Option<ChannelId>,
     pub order: Option<OrderKey>,

@@ -443,6 +443,7 @@ words! {
     n_channel_recovered: "A channel works again", "Un canal vuelve a funcionar", "Um canal voltou a funcionar";
     n_sync_failed: "An order could not be synced", "Un pedido no se pudo sincronizar", "Um pedido não pôde ser sincronizado";
     n_action_failed: "An action failed", "Falló una acción", "Uma ação falhou";
+    n_webhooks_off: "A channel sends no webhooks", "Un canal no envía webhooks", "Um canal não envia webhooks";
     n_disk_full: "The disk is nearly full", "El disco está casi lleno", "O disco está quase cheio";
     n_backlog: "Much is waiting", "Hay mucho en espera", "Há muito na fila";
     who_is_told: "Who is told", "A quién se avisa", "Quem é avisado";

@@ -184,7 +184,7 @@ async fn passing_trouble_degrades_and_cures_itself() {
     }
     assert_eq!(seen, ["connected", "connected", "degraded", "degraded", "degraded"]);
     assert_eq!(bench.store.notifications(false, None, 10).expect("told").items.len(), 1);
-    let ok = |begun| ConnectionChange::Succeeded { sync: true, begun };
+    let ok = |begun| ConnectionChange::Succeeded { what: Success::Sync, begun };
     let earlier = ok(bench.now.minus(std::time::Duration::from_secs(1)));
     let state = bench.store.update_connection(&tienda(), earlier, bench.now).await.expect("updated");
     assert_eq!(state.status, ConnectionStatus::Degraded, "it was asked before the trouble began");

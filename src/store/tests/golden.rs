@@ -177,6 +177,7 @@ fn connections_and_tokens() {
         last_webhook_at: Some(at(3)),
         parked_until: Some(at(4)),
         failures: 5,
+        poll_refused: false,
         credentials: "print".to_owned(),
     };
     check("connection", Tab::Connections, &state);
