@@ -1,6 +1,6 @@
 //! What the actors tell the merchant of, in words.
 
-use crate::model::{ChannelId, Failure};
+use crate::model::{ChannelId, Failure, Timestamp};
 use crate::store::Incident;
 use crate::sync::Backlog;
 
@@ -36,6 +36,22 @@ pub fn backlog(key: String, channel: &ChannelId, waiting: u64) -> Incident {
             "Look at the channel: it is slow, out of allowance or being imported. fenicia works through it \
                  by itself."
                 .to_owned(),
+    }
+}
+
+pub fn polls_late(key: String, channel: &ChannelId, since: Timestamp) -> Incident {
+    Incident {
+        key,
+        kind: Incident::CHANNEL_DOWN,
+        channel: Some(channel.clone()),
+        order: None,
+        error: None,
+        message: format!(
+            "Channel {channel}: no poll has come to its end since {since}, so orders may be missing whose webhook was lost."
+        ),
+        advice: "Look at the channel's errors and its rate limit. fenicia goes on trying; if nothing moves, \
+                 report the log."
+            .to_owned(),
     }
 }
 

@@ -4,7 +4,7 @@
 //! Owns: how each target fared lately, and the couriers under way. Truth is the rows of `untold` and
 //! `telling_due`. Dies: root restarts it at once; its couriers die with it, and what they had not
 //! written down is told again under the same id. Writes: `address`, `forget_other_targets`, the
-//! incidents of a backlog and of a full disk. A message that does not arrive is logged and shown, never told.
+//! incidents of a backlog, of late polls and of a full disk. A message that does not arrive is logged and shown, never told.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -13,12 +13,13 @@ use std::time::Duration;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 
 use super::Shared;
+use super::connection::Connection;
 use super::courier::Courier;
 use super::{errand, incidents};
 use crate::config::Notify;
-use crate::model::{ChannelId, Timestamp};
-use crate::store::{Notification, Phase, StoreError};
-use crate::sync::{Backlog, BacklogNews, Pace, rest};
+use crate::model::{ChannelId, ConnectionStatus, Timestamp};
+use crate::store::{Incident, Notification, Phase, StoreError};
+use crate::sync::{Backlog, BacklogNews, Pace, polls_are_late, rest};
 
 pub enum Message {
     /// From itself.
@@ -32,8 +33,9 @@ pub struct State {
     couriers: HashMap<ActorId, String>,
     fared: BTreeMap<String, Fared>,
     backlogs: HashMap<ChannelId, Backlog>,
-    /// What was said last; unknown after a start.
-    disk_full: Option<bool>,
+    /// By an incident's key: whether it was opened or closed last. What stood there before this start is unknown.
+    told: HashMap<String, bool>,
+    begun_at: Timestamp,
     looked_at: Timestamp,
 }
 
@@ -73,12 +75,14 @@ impl Actor for Notifier {
         shared: Arc<Shared>,
     ) -> Result<State, ActorProcessingErr> {
         myself.cast(Message::Tick)?;
+        let begun_at = shared.clock.now();
         Ok(State {
             shared,
             couriers: HashMap::new(),
             fared: BTreeMap::new(),
             backlogs: HashMap::new(),
-            disk_full: None,
+            told: HashMap::new(),
+            begun_at,
             looked_at: Timestamp::EPOCH,
         })
     }
@@ -228,12 +232,17 @@ fn into_letters(mut due: Vec<(Notification, Phase)>, for_people: bool) -> Vec<Ve
     vec![due]
 }
 
-/// What time brings: a backlog that lasts, a disk that fills up, targets that are gone.
+/// What time brings: a backlog that lasts, a disk that fills up, polls that never end, targets that are gone.
 async fn look(state: &mut State, now: Timestamp) -> Result<(), StoreError> {
     let known = state.shared.targets().keys().cloned().collect();
     state.shared.store.forget_other_targets(known, now).await?;
-    look_at_disk(state, now).await?;
+    let full = !state.shared.store.has_room();
+    tell_while(state, "disk".to_owned(), full.then(|| incidents::disk_full("disk".to_owned()))).await?;
     for connection in state.shared.connections() {
+        let key = format!("polls:{}", connection.id);
+        let silent = silent_since(state, &connection, now)?;
+        let incident = silent.map(|since| incidents::polls_late(key.clone(), &connection.id, since));
+        tell_while(state, key, incident).await?;
         let waiting = state.shared.store.channel_counts(&connection.id, now)?.backlog;
         let backlog = state.backlogs.entry(connection.id.clone()).or_default();
         let key = format!("backlog:{}", connection.id);
@@ -249,18 +258,33 @@ async fn look(state: &mut State, now: Timestamp) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn look_at_disk(state: &mut State, now: Timestamp) -> Result<(), StoreError> {
-    const KEY: &str = "disk";
-    let store = &state.shared.store;
-    let full = !store.has_room();
-    if state.disk_full == Some(full) {
+/// Opens the incident once and closes it once, whatever stood there before this start.
+async fn tell_while(state: &mut State, key: String, incident: Option<Incident>) -> Result<(), StoreError> {
+    let (store, now) = (&state.shared.store, state.shared.clock.now());
+    let told = incident.is_some();
+    if state.told.get(&key) == Some(&told) {
         return Ok(());
     }
-    if full {
-        store.open_incident(incidents::disk_full(KEY.to_owned()), now).await?;
-    } else {
-        store.close_incident(KEY.to_owned(), now).await?;
+    match incident {
+        Some(incident) => drop(store.open_incident(incident, now).await?),
+        None => drop(store.close_incident(key.clone(), now).await?),
     }
-    state.disk_full = Some(full);
+    state.told.insert(key, told);
     Ok(())
+}
+
+/// When the polls of a channel last came to their end, if that is too long ago. Who is shown as ill
+/// is told for that already.
+fn silent_since(
+    state: &State,
+    connection: &Connection,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, StoreError> {
+    let store = &state.shared.store;
+    let well = store.connection(&connection.id)?.is_some_and(|own| own.status == ConnectionStatus::Connected);
+    let Some(stream) = connection.channel.streams().first().filter(|_| well) else { return Ok(None) };
+    let ended = store.poll(&connection.id, stream.name)?.last_ok;
+    let since = ended.unwrap_or(state.begun_at).max(state.begun_at);
+    let late = polls_are_late(since, now, |at| connection.schedule().next_after(at));
+    Ok(late.then_some(since))
 }

@@ -1,7 +1,7 @@
 //! What dies, dies alone: panics and kills in every actor, over a store in memory and virtual time.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ use crate::channel::{
 use crate::clock::Clock;
 use crate::config::{self, Connections};
 use crate::model::{
-    ChannelId, ChannelOrderId, ConnectionStatus, Delivery, Failure, Native, Observation, OrderKey,
-    OrderStatus, Secret, Source, Tiding, Timestamp, Tokens,
+    ChannelId, ChannelOrderId, ConnectionStatus, Delivery, Failure, FailureKind, Native, Observation,
+    OrderKey, OrderStatus, Secret, Source, Tiding, Timestamp, Tokens,
 };
 use crate::random::Random;
 use crate::store::{Store, testing};
@@ -26,7 +26,7 @@ static KIND: Kind = Kind {
     title: "Fake",
     keys: &[],
     method: Method::WebhooksAndPolling,
-    schedule: "0 0 1 1 *",
+    schedule: "0 * * * *",
     retention: None,
     build,
 };
@@ -43,6 +43,8 @@ struct Fake {
     reads: AtomicUsize,
     fetches: AtomicUsize,
     lists: AtomicUsize,
+    /// Lists are never allowed.
+    starved: AtomicBool,
     /// This order panics always.
     poison: Mutex<Option<ChannelOrderId>>,
     fetched: AtomicUsize,
@@ -93,6 +95,9 @@ impl Channel for Fake {
             self.listed.fetch_add(1, Ordering::SeqCst);
             self.tokens.lock().expect("not poisoned").push(request.token.map(str::to_owned));
             strike(&self.lists, "list");
+            if self.starved.load(Ordering::SeqCst) {
+                return Err(Failure::new(FailureKind::RateLimited, "too many calls"));
+            }
             self.pages.lock().expect("not poisoned").pop_front().unwrap_or_else(|| Ok(Page::default()))
         })
     }
@@ -178,15 +183,15 @@ impl Shop {
         shop
     }
 
-    /// Virtual time runs on until this is so; far longer than any back-off is a failure.
+    /// Virtual time runs on until this is so; far longer than what it waits for is a failure.
     async fn until(&self, what: &str, holds: impl Fn() -> bool) {
-        for _ in 0..72_000 {
+        for _ in 0..200_000 {
             if holds() {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        panic!("not within two hours: {what}");
+        panic!("not within five hours: {what}");
     }
 
     async fn delivers(&self, channel: &str, order: &str) {
@@ -398,6 +403,18 @@ async fn a_list_that_is_refused_is_told_until_a_poll_comes_through() {
     assert_eq!(shop.status("a"), ConnectionStatus::Connected);
     assert_eq!((shop.told("channel_down"), shop.told("channel_recovered").len()), (vec![(2, true)], 1));
     assert!(shop.store.failures(None, None, 10).expect("readable").items.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn polls_that_never_come_to_their_end_are_told() {
+    let shop = Shop::open().await;
+    shop.a.starved.store(true, Ordering::SeqCst);
+    let begun = shop.clock.now();
+    shop.until("it is told", || shop.told("channel_down") == [(1, false)]).await;
+    let hours = shop.clock.now().since(begun).as_secs().div_ceil(3_600);
+    assert_eq!(hours, 4, "three hours after the first one that was due");
+    shop.a.starved.store(false, Ordering::SeqCst);
+    shop.until("it is over", || shop.told("channel_down") == [(1, true)]).await;
 }
 
 #[tokio::test(start_paused = true)]

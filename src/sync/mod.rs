@@ -11,4 +11,4 @@ pub mod window;
 pub use freshness::{Freshness, freshness};
 pub use merge::{Applied, Merged, Merging, merge};
 pub use retry::{Retry, retry};
-pub use telling::{Backlog, BacklogNews, Pace, again, rest};
+pub use telling::{Backlog, BacklogNews, Pace, again, polls_are_late, rest};
