@@ -372,15 +372,15 @@ async fn a_disk_that_fills_up_is_told_once_and_so_is_its_end() {
     shop.handle.stop(Duration::from_secs(1)).await;
 }
 
-fn page(next: Option<&str>) -> Result<Page, Failure> {
-    Ok(Page { next: next.map(str::to_owned), ..Page::default() })
+fn page(next: Option<&str>) -> Page {
+    Page { next: next.map(str::to_owned), ..Page::default() }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_window_whose_page_was_forgotten_begins_anew() {
     let shop = Shop::open().await;
-    shop.polls([page(Some("second")), Err(Failure::unavailable("an outage"))]).await;
-    shop.polls([Err(Failure::invalid("an unknown page")), page(Some("other")), page(None)]).await;
+    shop.polls([Ok(page(Some("second"))), Err(Failure::unavailable("an outage"))]).await;
+    shop.polls([Err(Failure::invalid("an unknown page")), Ok(page(Some("other"))), Ok(page(None))]).await;
     let tokens = shop.a.tokens.lock().expect("not poisoned").clone();
     let asked: Vec<_> = tokens.iter().map(|token| token.as_deref()).collect();
     assert_eq!(asked, [None, None, Some("second"), Some("second"), None, Some("other")]);
@@ -399,7 +399,7 @@ async fn a_list_that_is_refused_is_told_until_a_poll_comes_through() {
     assert_eq!(shop.status("a"), ConnectionStatus::Degraded, "an order is no list");
     shop.polls([Err(Failure::invalid("no such marketplace"))]).await;
     assert_eq!(shop.told("channel_down"), [(2, false)], "told once");
-    shop.polls([page(None)]).await;
+    shop.polls([Ok(page(None))]).await;
     assert_eq!(shop.status("a"), ConnectionStatus::Connected);
     assert_eq!((shop.told("channel_down"), shop.told("channel_recovered").len()), (vec![(2, true)], 1));
     assert!(shop.store.failures(None, None, 10).expect("readable").items.is_empty());
