@@ -24,6 +24,7 @@ use crate::store::{Store, testing};
 static KIND: Kind = Kind {
     name: "fake",
     title: "Fake",
+    tile: "Bz",
     keys: &[],
     method: Method::WebhooksAndPolling,
     schedule: "0 * * * *",

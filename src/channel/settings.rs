@@ -16,6 +16,8 @@ pub struct Kind {
     pub name: &'static str,
     /// The marketplace's own name, for people.
     pub title: &'static str,
+    /// Two letters in place of a logo.
+    pub tile: &'static str,
     pub keys: &'static [Key],
     pub method: Method,
     /// Cron, when the config says nothing.

@@ -178,8 +178,9 @@ fn facts(order: &OrderView, now: Timestamp) -> Sheet {
     sheet.fact("customer", Cell::maybe(customer.and_then(|c| c.name.as_deref())));
     sheet.fact("e-mail", Cell::maybe(customer.and_then(|c| c.email.as_deref())));
     sheet.fact("placed", Cell::when(order.placed_at, now));
-    sheet.fact("updated", Cell::when(order.updated_at, now));
-    sheet.fact("read", Cell::when(order.synced_at, now));
+    let updated = order.updated_at.map(|at| Cell::when(Some(at), now));
+    sheet.fact("updated", updated.unwrap_or_else(|| Cell::text("not given by the channel")));
+    sheet.fact("synced", Cell::when(order.synced_at, now));
     sheet.fact("sync", Cell::state(&order.sync.state));
     if let Some(error) = &order.sync.error {
         sheet.fact("sync error", Cell::text(format!("{}: {}", error.kind, error.message)));

@@ -18,6 +18,7 @@ const fn key(name: &'static str, shape: Shape, required: bool, default: Option<&
 static BAZAAR: Kind = Kind {
     name: "bazaar",
     title: "Bazaar",
+    tile: "Bz",
     keys: &[
         key("shop", Shape::Text, true, None),
         key("region", Shape::Choice(&["na", "eu"]), false, Some("na")),
@@ -35,6 +36,7 @@ static BAZAAR: Kind = Kind {
 static SOUK: Kind = Kind {
     name: "souk",
     title: "Souk",
+    tile: "Bz",
     keys: &[],
     method: Method::Polling,
     schedule: "*/15 * * * *",

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::badge::Tile;
-use super::foreign;
 use super::leaf::{Leaf, see_other};
 use super::reader::{Reader, order_href};
+use super::said::{self, Said};
 use super::words::Words;
 use crate::model::{Action, ActionId, ActionState, Order, OrderKey, Person};
 use crate::web::desk::{self, Wish};
@@ -18,23 +18,22 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Something to correct, with the field that it is about.
 pub struct Fault {
     pub field: &'static str,
-    pub text: String,
-    /// The API's or the marketplace's own words.
-    pub english: bool,
+    pub text: Said,
 }
 
 impl Fault {
     pub fn ours(field: &'static str, text: impl Into<String>) -> Self {
-        Self { field, text: text.into(), english: false }
+        Self { field, text: Said::own(text) }
     }
 
-    pub fn theirs(field: &'static str, text: &str) -> Self {
-        Self { field, text: foreign::line(text), english: true }
+    /// In the words of the API, or of the channel of this name.
+    pub fn theirs(field: &'static str, reader: &Reader<'_>, text: &str, channel: &str) -> Self {
+        Self { field, text: said::tell(reader.language(), text, channel) }
     }
 }
 
 /// The text of the fault of this field; empty without one.
-pub fn fault_of(faults: &[Fault], field: &str) -> String {
+pub fn fault_of(faults: &[Fault], field: &str) -> Said {
     faults.iter().find(|fault| fault.field == field).map(|fault| fault.text.clone()).unwrap_or_default()
 }
 
@@ -66,18 +65,18 @@ pub async fn send(
     wish: Wish,
     field: impl Fn(Option<&str>) -> &'static str,
 ) -> Result<Sent, Problem> {
-    let asked = reader.asked();
+    let (asked, channel) = (reader.asked(), reader.title_of(&key.channel));
     let id = match desk::request(reader.api, key.clone(), wish, asked).await {
         Ok(id) => id,
         Err(problem) if matches!(problem.code, Code::InvalidRequest | Code::Conflict | Code::Unsupported) => {
-            let field = field(problem.field.as_deref());
-            return Ok(Sent::Faulty(problem.status.as_u16(), Fault::theirs(field, &problem.detail)));
+            let fault = Fault::theirs(field(problem.field.as_deref()), reader, &problem.detail, &channel);
+            return Ok(Sent::Faulty(problem.status.as_u16(), fault));
         }
         Err(problem) => return Err(problem),
     };
     let action = settled(reader, id).await?;
     match action.error.filter(|_| action.state == ActionState::Failed) {
-        Some(error) => Ok(Sent::Faulty(422, Fault::theirs(field(None), &error.message))),
+        Some(error) => Ok(Sent::Faulty(422, Fault::theirs(field(None), reader, &error.message, &channel))),
         None => Ok(Sent::Gone(see_other(format!("{}?action={id}", order_href(key))))),
     }
 }
@@ -128,11 +127,11 @@ pub struct Carrier {
     pub value: String,
     pub list: Vec<String>,
     pub hint: String,
-    pub fault: String,
+    pub fault: Said,
     pub number: String,
     pub number_required: bool,
-    pub number_fault: String,
+    pub number_fault: Said,
     pub asks_url: bool,
     pub url: String,
-    pub url_fault: String,
+    pub url_fault: Said,
 }

@@ -1,8 +1,9 @@
 //! States as word, shape and colour together, and the tiles that stand for marketplaces.
 
+use super::language::capitalised;
 use super::words::Words;
 use crate::actors::Connection;
-use crate::channel::Kind;
+
 use crate::model::{
     ActionState, ConnectionStatus, FailureKind, LastAction, Order, OrderStatus, PaymentStatus, SyncState,
 };
@@ -91,26 +92,9 @@ pub struct Tile {
 impl Tile {
     /// `name`: of the kind in the config, for a channel that is no longer there.
     pub fn of(connection: Option<&Connection>, name: &str) -> Self {
-        let title = connection.map(|connection| connection.kind).map_or(name, |kind: &Kind| kind.title);
-        Self { letters: letters(title), title: title.to_owned() }
-    }
-}
-
-/// The first two capitals, else the first two letters.
-fn letters(title: &str) -> String {
-    let capitals: String = title.chars().filter(|c| c.is_uppercase()).take(2).collect();
-    if capitals.chars().count() == 2 { capitals } else { title.chars().take(2).collect() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tiles_take_capitals_first() {
-        assert_eq!(letters("Shopify"), "Sh");
-        assert_eq!(letters("Mercado Libre"), "ML");
-        assert_eq!(letters("TikTok Shop"), "TT");
-        assert_eq!(letters(""), "");
+        match connection.map(|connection| connection.kind) {
+            Some(kind) => Self { letters: kind.tile.to_owned(), title: kind.title.to_owned() },
+            None => Self { letters: capitalised(name.get(..2).unwrap_or(name)), title: name.to_owned() },
+        }
     }
 }

@@ -34,13 +34,13 @@ struct Cancel {
     total: Option<Amount>,
     asking: String,
     faults: Vec<Fault>,
-    reason_fault: String,
+    reason_fault: Said,
     reasons: Vec<Reason>,
     /// What is said about the note; `None` when the channel takes none.
     note_hint: Option<String>,
     note_limit: u32,
     note: String,
-    note_fault: String,
+    note_fault: Said,
     consequence: Said,
 }
 
@@ -54,7 +54,9 @@ pub async fn show(reader: &Reader<'_>, id: &str) -> Answer {
     let again = actions::corrected(reader, &order.key).await?;
     let (form, faults) = match again {
         Some(action) => {
-            let error = action.error.as_ref().map(|error| Fault::theirs("reason", &error.message));
+            let error = action.error.as_ref().map(|error| {
+                Fault::theirs("reason", reader, &error.message, &reader.title_of(&order.key.channel))
+            });
             (filled_as(&action.request), error.into_iter().collect())
         }
         None => (Form::default(), Vec::new()),
@@ -87,7 +89,7 @@ pub async fn send(reader: &Reader<'_>, id: &str) -> Answer {
     let place = |field: Option<&str>| if field == Some("note") { "note" } else { "reason" };
     match actions::send(reader, &order.key, wish, place).await? {
         Sent::Gone(leaf) => Ok(leaf),
-        Sent::Faulty(_, fault) if !able.supported => Err(actions::refused(Some(fault.text))),
+        Sent::Faulty(..) if !able.supported => Err(actions::refused(able.why)),
         Sent::Faulty(status, fault) => page(reader, &order, &able, form, vec![fault], status).await,
     }
 }

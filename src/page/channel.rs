@@ -5,12 +5,12 @@ use askama::Template;
 use super::ability::{self, Ability};
 use super::channels::{Card, look_up};
 use super::failures::{self, Group};
-use super::foreign;
 use super::frame::{Frame, Here};
 use super::language::fill;
 use super::leaf::html;
 use super::moment::Moment;
 use super::reader::{Answer, Reader};
+use super::said::{self, Said};
 use super::words::Words;
 use crate::channel::Finding;
 use crate::model::{ChannelId, RateLimit};
@@ -19,8 +19,8 @@ use crate::web::{Problem, desk};
 pub struct Found {
     tone: &'static str,
     icon: &'static str,
-    what: String,
-    cure: String,
+    what: Said,
+    cure: Said,
 }
 
 #[derive(Template)]
@@ -29,11 +29,11 @@ struct ChannelPage {
     w: &'static Words,
     frame: Frame,
     c: Card,
-    alone: bool,
     asking: String,
     findings: Vec<Found>,
     abilities: Vec<Ability>,
     webhook_url: String,
+    /// As configured.
     schedule: String,
     rate_limit: String,
     last_webhook: Option<Moment>,
@@ -50,21 +50,18 @@ pub async fn show(reader: &Reader<'_>, id: &str) -> Answer {
 pub async fn test(reader: &Reader<'_>, id: &str) -> Answer {
     let channel = ChannelId::new(id).map_err(|_| Problem::not_found(""))?;
     let findings = match desk::prove(reader.api, &channel).await {
-        Ok(findings) => findings.into_iter().map(found).collect(),
-        Err(failure) => {
-            vec![found(Finding::bad(failure.message.clone(), failure.kind.advice()))]
-        }
+        Ok(findings) => findings,
+        Err(failure) => vec![Finding::bad(failure.message.clone(), failure.kind.advice())],
     };
-    page(reader, id, findings).await
-}
-
-fn found(finding: Finding) -> Found {
-    Found {
+    let title = reader.title_of(&channel);
+    let say = |text: &str| said::tell(reader.language(), text, &title);
+    let found = |finding: Finding| Found {
         tone: if finding.ok { "green" } else { "red" },
         icon: if finding.ok { "check" } else { "warn" },
-        what: foreign::line(&finding.what),
-        cure: finding.cure.as_deref().map(foreign::line).unwrap_or_default(),
-    }
+        what: say(&finding.what),
+        cure: say(finding.cure.as_deref().unwrap_or_default()),
+    };
+    page(reader, id, findings.into_iter().map(found).collect()).await
 }
 
 async fn page(reader: &Reader<'_>, id: &str, findings: Vec<Found>) -> Answer {
@@ -79,8 +76,7 @@ async fn page(reader: &Reader<'_>, id: &str, findings: Vec<Found>) -> Answer {
     let page = ChannelPage {
         w,
         frame: Frame::new(reader, Here::Channels, title).await?,
-        c: Card::of(reader, known, &format!("/channels/{channel}")),
-        alone: true,
+        c: Card { alone: true, ..Card::of(reader, known, &format!("/channels/{channel}")) },
         asking: fill(w.asking, &[("c", connection.kind.title)]),
         findings,
         abilities: ability::of(reader, connection),

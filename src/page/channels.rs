@@ -14,6 +14,7 @@ use super::leaf::html;
 use super::moment::Moment;
 use super::reader::{Answer, Reader};
 use super::run::{self, Run};
+use super::said::Said;
 use super::words::Words;
 use crate::actors::Connection;
 use crate::channel::Method;
@@ -107,6 +108,8 @@ pub struct Card {
     pub today: String,
     pub total: String,
     pub strip: Strip,
+    /// On a page of its own, which has its name and its buttons.
+    pub alone: bool,
     /// Where a form on the card leads back to.
     pub back: String,
     pub rank: u8,
@@ -140,6 +143,7 @@ impl Card {
             today: language.number(known.counts.today),
             total: language.number(known.counts.total),
             strip: chart::strip(&known.day, language),
+            alone: false,
             back: back.to_owned(),
             rank: known.rank(),
         }
@@ -192,19 +196,27 @@ fn importing(reader: &Reader<'_>, run: &SyncStatus) -> String {
     fill(reader.w.syncing_percent, &[("n", &percent.min(100).to_string())])
 }
 
+/// How many orders wait; empty when none does.
+pub fn waiting(reader: &Reader<'_>, known: &Known) -> String {
+    let forms = (reader.w.orders_wait_one, reader.w.orders_wait_other);
+    let backlog = known.counts.backlog;
+    if backlog == 0 { String::new() } else { reader.language().count(backlog, forms) }
+}
+
 /// Why the channel is not well, where there is something to tell.
 pub fn trouble(reader: &Reader<'_>, known: &Known) -> Option<Telling> {
     let (w, moments) = (reader.w, &reader.moments);
     let title = known.connection.kind.title;
-    let waiting = reader.language().count(known.counts.backlog, (w.orders_wait_one, w.orders_wait_other));
+    let waiting = waiting(reader, known);
+    let besides = |phrase: &str| format!("{phrase} {waiting}").trim_end().to_owned();
     if let Some(until) = known.parked_until(moments.now) {
         return Some(Telling {
             tone: "amber",
             icon: "clock",
             title: fill(w.asks_to_wait_until, &[("c", title), ("t", &moments.short(until).text)]),
-            cause: w.limited_why.to_owned(),
+            why: Said::own(w.limited_why),
             advice: w.nothing_to_do.to_owned(),
-            meanwhile: format!("{waiting} {}", w.goes_on_by_itself),
+            meanwhile: besides(w.goes_on_by_itself),
             ..Telling::default()
         });
     }
@@ -215,12 +227,12 @@ pub fn trouble(reader: &Reader<'_>, known: &Known) -> Option<Telling> {
     let shown = SyncError { kind: error.kind, message: error.message.clone(), retry_at: None };
     let mut told = failure::tell(reader, &shown, Context { at: Some(error.at), ..Context::of(title) });
     if known.status() == ConnectionStatus::NeedsReconnect {
-        told.meanwhile = format!("{} {waiting}", w.messages_still_kept);
+        told.meanwhile = besides(w.messages_still_kept);
         if !reader.is_admin() {
             told.advice = w.ask_admin_to_reconnect.to_owned();
         }
     } else {
-        told.meanwhile = format!("{} {waiting}", w.goes_on_by_itself);
+        told.meanwhile = besides(w.goes_on_by_itself);
     }
     Some(told)
 }
@@ -247,7 +259,6 @@ struct Channels {
     frame: Frame,
     sentence: String,
     cards: Vec<Card>,
-    alone: bool,
 }
 
 /// `/channels`
@@ -256,7 +267,7 @@ pub async fn show(reader: &Reader<'_>) -> Answer {
     let cards = known.iter().map(|known| Card::of(reader, known, "/channels")).collect();
     let frame = Frame::new(reader, Here::Channels, reader.w.channels).await?;
     let sentence = tally(reader, &known);
-    Ok(html(200, &Channels { w: reader.w, frame, sentence, cards, alone: false }))
+    Ok(html(200, &Channels { w: reader.w, frame, sentence, cards }))
 }
 
 /// "5 channels: 3 connected, 1 delayed, 1 to reconnect"

@@ -2,10 +2,10 @@
 
 use askama::Template;
 
-use super::filters::Filters;
+use super::fields;
+use super::filters::{self, Filters};
 use super::form::address;
 use super::frame::{Frame, Here};
-use super::language::fill;
 use super::leaf::{Leaf, html, see_other};
 use super::orders::borrowed;
 use super::reader::{Answer, Reader};
@@ -20,8 +20,13 @@ struct Export {
     back: String,
     note: String,
     carried: Vec<(&'static str, String)>,
-    plain: Vec<&'static str>,
-    personal: Vec<&'static str>,
+    plain: Vec<Column>,
+    personal: Vec<Column>,
+}
+
+struct Column {
+    name: &'static str,
+    word: &'static str,
 }
 
 /// `/orders/export`
@@ -29,16 +34,20 @@ pub async fn show(reader: &Reader<'_>) -> Answer {
     let filters = Filters { s: None, ..Filters::parse(&reader.query) };
     let frame = Frame::new(reader, Here::Orders, reader.w.do_export).await?;
     let (personal, plain): (Vec<_>, Vec<_>) = desk::columns().partition(|(_, personal)| *personal);
-    let names = |columns: Vec<(&'static str, bool)>| columns.into_iter().map(|(name, _)| name).collect();
-    let count = filters.pairs().len().to_string();
+    let words = |columns: Vec<(&'static str, bool)>| {
+        let word = |name| Column { name, word: fields::column(name, reader.w).unwrap_or(name) };
+        columns.into_iter().map(|(name, _)| word(name)).collect()
+    };
+    let chips = filters::chips(reader, &filters, None);
+    let chips: Vec<String> = chips.into_iter().map(|chip| chip.word).collect();
     let page = Export {
         w: reader.w,
         frame,
         back: filters.href("/orders", &[]),
-        note: fill(reader.w.export_note, &[("n", &count)]),
+        note: if chips.is_empty() { reader.w.all_orders_link.to_owned() } else { chips.join(" · ") },
         carried: filters.pairs(),
-        plain: names(plain),
-        personal: names(personal),
+        plain: words(plain),
+        personal: words(personal),
     };
     Ok(html(200, &page))
 }

@@ -4,11 +4,9 @@ use super::badge;
 use super::foreign;
 use super::language::fill;
 use super::reader::Reader;
+use super::said::{self, Said};
 use super::words::Words;
 use crate::model::{FailureKind, SyncError, Timestamp};
-
-/// Most of the channel's own text.
-const SAID_CHARS: usize = 300;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Telling {
@@ -17,9 +15,10 @@ pub struct Telling {
     pub title: String,
     /// The kind's word in the API.
     pub kind: &'static str,
+    /// As the kind has it.
     pub cause: String,
-    /// The channel's own words.
-    pub said: String,
+    /// As it was said, else the cause with what was said.
+    pub why: Said,
     pub advice: String,
     pub meanwhile: String,
     /// To be copied into a message to somebody's support.
@@ -51,15 +50,24 @@ pub fn tell(reader: &Reader<'_>, error: &SyncError, context: Context<'_>) -> Tel
     let w = reader.w;
     let [name, cause, advice] = words(error.kind, w);
     let named = |phrase: &str| fill(phrase, &[("c", context.channel)]);
-    let said: String = foreign::line(&error.message).chars().take(SAID_CHARS).collect();
+    let cause = named(cause);
+    let said = said::tell(reader.language(), &error.message, context.channel);
+    let title = named(name);
+    // That nothing was changed is worth saying each time.
+    let enough = said.known && !said.is_empty() && error.kind != FailureKind::InvalidRequest;
+    let repeats = said.parts.first().is_some_and(|first| first.text.starts_with(&title));
     Telling {
         tone: loud(badge::tone(error.kind)),
         icon: icon(error.kind),
-        title: named(name),
+        title,
         kind: error.kind.as_str(),
-        cause: named(cause),
-        support: support(error, context, &said),
-        said,
+        why: match () {
+            () if repeats => Said::own(&cause),
+            () if enough => said,
+            () => Said::own(&cause).and(said),
+        },
+        cause,
+        support: support(error, context),
         advice: named(advice),
         meanwhile: meanwhile(reader, error),
         ..Telling::default()
@@ -101,11 +109,11 @@ fn meanwhile(reader: &Reader<'_>, error: &SyncError) -> String {
     }
 }
 
-fn support(error: &SyncError, context: Context<'_>, said: &str) -> String {
+fn support(error: &SyncError, context: Context<'_>) -> String {
     let mut parts = vec![context.channel.to_owned(), error.kind.to_string()];
     parts.extend(context.at.map(Timestamp::to_rfc3339_secs));
     parts.extend(context.attempt.map(|attempt| format!("attempt {attempt}")));
     parts.extend(context.seq.map(|seq| format!("event {seq}")));
-    parts.push(said.to_owned());
+    parts.push(foreign::line(&error.message));
     parts.join(" · ")
 }

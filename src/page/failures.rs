@@ -8,10 +8,11 @@ use super::filters::{Choice, Opt};
 use super::foreign;
 use super::form::{Form, address, local, query};
 use super::frame::{Frame, Here, Told};
-use super::language::fill;
+use super::language::{capitalised, fill};
 use super::leaf::{html, see_other};
 use super::moment::Moment;
 use super::reader::{Answer, Reader, order_href, segment};
+use super::said::{self, Said};
 use super::words::Words;
 use crate::model::{Action, ActionState, ChannelId, FailureKind, Order};
 use crate::store::{Command, CommandAnswer, FailedWhat, FailureRow};
@@ -27,7 +28,7 @@ pub struct Line {
     pub href: String,
     pub number: String,
     pub what: String,
-    pub said: String,
+    pub said: Said,
     pub at: Moment,
     pub attempts: String,
     pub next: String,
@@ -219,13 +220,13 @@ fn line(reader: &Reader<'_>, known: &Known) -> Line {
         number,
         what: match row.what {
             FailedWhat::Sync => w.order_sync.to_owned(),
-            FailedWhat::Poll => w.scheduled_check.to_owned(),
+            FailedWhat::Poll => capitalised(w.scheduled_check),
             FailedWhat::Action => {
                 let kind = known.action.as_ref().map_or("", |action| action.request.kind());
                 actions::noun(kind, w).to_owned()
             }
         },
-        said: foreign::line(&row.error.message).chars().take(300).collect(),
+        said: said::tell(language, &row.error.message, &reader.title_of(&row.channel)),
         at: reader.moments.short(row.failed_at),
         attempts: language.count(row.attempts.into(), (w.attempts_one, w.attempts_other)),
         next: next.unwrap_or_default(),

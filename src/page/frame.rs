@@ -3,6 +3,7 @@
 use super::asset::Addresses;
 use super::moment::Moment;
 use super::reader::Reader;
+use super::said::Said;
 use super::words::Words;
 use crate::model::Role;
 use crate::store::Store;
@@ -37,9 +38,7 @@ pub struct NavLink {
 pub struct Told {
     pub tone: &'static str,
     pub icon: &'static str,
-    pub text: String,
-    /// Words that exist in English only.
-    pub english: String,
+    pub text: Said,
 }
 
 pub struct Frame {
@@ -134,11 +133,10 @@ pub const fn role_word(role: Role, w: &'static Words) -> &'static str {
 
 impl Told {
     pub fn good(text: impl Into<String>) -> Self {
-        Self { tone: "calm", icon: "check", text: text.into(), english: String::new() }
+        Self { tone: "calm", icon: "check", text: Said::own(text) }
     }
 
-    /// `english`: what went wrong, in the API's words.
-    pub fn bad(text: impl Into<String>, english: impl Into<String>) -> Self {
-        Self { tone: "red", icon: "warn", text: text.into(), english: english.into() }
+    pub fn bad(text: Said) -> Self {
+        Self { tone: "red", icon: "warn", text }
     }
 }

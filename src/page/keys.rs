@@ -9,6 +9,7 @@ use super::frame::{Frame, Here, Told, role_word};
 use super::leaf::{html, see_other};
 use super::moment::Moment;
 use super::reader::{Answer, Reader};
+use super::said::Said;
 use super::words::Words;
 use crate::model::Role;
 use crate::store::{ApiKey, Command, CommandAnswer};
@@ -96,7 +97,7 @@ pub async fn revoke(reader: &Reader<'_>, id: &str) -> Answer {
     match desk::revoke_key(reader.api, id, reader.asked()).await {
         Ok(()) => Ok(see_other("/settings/keys")),
         Err(problem) if problem.code == Code::Conflict => {
-            page(reader, None, Vec::new(), Some(Told::bad(reader.w.last_admin_key, "")), 409).await
+            page(reader, None, Vec::new(), Some(Told::bad(Said::own(reader.w.last_admin_key))), 409).await
         }
         Err(problem) => Err(problem),
     }

@@ -77,6 +77,15 @@ impl Language {
         fill(form, &[("n", &self.number(number))])
     }
 
+    /// A label as it stands within a sentence.
+    pub fn amid(self, label: &str) -> String {
+        let mut letters = label.chars();
+        match letters.next().filter(|_| self != Self::English) {
+            Some(first) => first.to_lowercase().chain(letters).collect(),
+            None => label.to_owned(),
+        }
+    }
+
     /// With the language's own grouping.
     pub fn number(self, number: u64) -> String {
         self.amount(&number.to_string())
@@ -103,6 +112,12 @@ impl Language {
         }
         text
     }
+}
+
+/// With a large first letter.
+pub fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// A phrase with its `{names}` replaced.

@@ -17,6 +17,7 @@ mod door;
 mod export;
 mod failure;
 mod failures;
+mod fields;
 mod filters;
 mod foreign;
 mod form;

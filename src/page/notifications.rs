@@ -2,14 +2,14 @@
 
 use askama::Template;
 
-use super::failure;
-use super::foreign;
+use super::failure::{self, Context};
 use super::form::address;
 use super::frame::{Frame, Here};
 use super::language::fill;
 use super::leaf::{html, see_other};
 use super::moment::Moment;
 use super::reader::{Answer, Reader, order_href};
+use super::said::{self, Said};
 use super::words::Words;
 use crate::store::{self, Command, CommandAnswer, Notification, TellingState};
 use crate::web::Problem;
@@ -25,11 +25,10 @@ struct Line {
     title: String,
     about: String,
     href: String,
-    /// In the reader's language; empty where nothing failed.
-    cause: String,
-    /// In the words of the channel, or of fenicia where nothing failed.
-    said: String,
-    advice: String,
+    /// Else it is news, not a failure.
+    failed: bool,
+    why: Said,
+    advice: Said,
     at: Moment,
     times: String,
     closed: Option<Moment>,
@@ -40,8 +39,8 @@ struct Line {
 
 struct Telling {
     words: String,
-    /// What kept it from arriving, in English.
-    error: String,
+    /// What kept it from arriving.
+    error: Said,
 }
 
 #[derive(Template)]
@@ -90,15 +89,20 @@ fn line(reader: &Reader<'_>, told: &Notification) -> Line {
         "data_request" => (w.n_data_request, "amber", "info"),
         _ => (w.n_other, "blue", "info"),
     };
-    let channel = told.channel.as_ref().map(|id| reader.channel_name(id));
     let (about, href) = match (&told.order_id, &told.channel) {
         (Some(key), _) => (key.to_string(), order_href(key)),
         (None, Some(channel)) => (reader.channel_name(channel), format!("/channels/{channel}")),
         (None, None) => (String::new(), String::new()),
     };
-    let named = |phrase: &str| fill(phrase, &[("c", channel.as_deref().unwrap_or_default())]);
-    let words = told.error.as_ref().map(|error| failure::words(error.kind, w));
-    let said = told.error.as_ref().map_or(&told.message, |error| &error.message);
+    let title_of_channel = told.channel.as_ref().map(|id| reader.title_of(id)).unwrap_or_default();
+    let say = |text: &str| said::tell(reader.language(), text, &title_of_channel);
+    let (why, advice) = match &told.error {
+        Some(error) => {
+            let telling = failure::tell(reader, error, Context::of(&title_of_channel));
+            (telling.why, Said::own(telling.advice))
+        }
+        None => (say(&told.message), say(&told.advice)),
+    };
     Line {
         id: told.id.clone(),
         tone,
@@ -106,9 +110,9 @@ fn line(reader: &Reader<'_>, told: &Notification) -> Line {
         title: title.to_owned(),
         about,
         href,
-        cause: words.map(|[_, cause, _]| named(cause)).unwrap_or_default(),
-        said: foreign::line(said).chars().take(400).collect(),
-        advice: words.map(|[.., advice]| named(advice)).unwrap_or_default(),
+        failed: told.error.is_some(),
+        why,
+        advice,
         at: moments.long(told.opened_at),
         times: if told.count > 1 {
             reader.language().count(told.count, (w.times_one, w.times_other))
@@ -131,7 +135,12 @@ fn telling_line(reader: &Reader<'_>, telling: &store::Telling) -> Telling {
     };
     Telling {
         words: fill(words, &[("n", &telling.target), ("t", &at)]),
-        error: telling.error.as_deref().filter(|_| failed).map(foreign::line).unwrap_or_default(),
+        error: telling
+            .error
+            .as_deref()
+            .filter(|_| failed)
+            .map(|why| said::tell(reader.language(), why, ""))
+            .unwrap_or_default(),
     }
 }
 

@@ -7,6 +7,7 @@ use askama::Template;
 use super::actions;
 use super::badge::{self, Badge, Tile};
 use super::failure::{self, Context, Telling};
+use super::fields;
 use super::foreign::{self, Link, Passage};
 use super::frame::{Frame, Here};
 use super::language::fill;
@@ -19,7 +20,7 @@ use super::said::{self, Said};
 use super::timeline::{self, Timeline};
 use super::words::Words;
 use crate::model::{
-    Action, ActionState, Address, Capabilities, ConnectionStatus, FulfilledBy, Item, Order, OrderKey, Person,
+    Action, ActionState, Capabilities, ConnectionStatus, FulfilledBy, Item, Order, OrderKey, Person,
     Shipment, ShipmentStatus, SyncId, SyncState,
 };
 use crate::store::{FailedWhat, FailureRow, SyncRunState};
@@ -73,6 +74,13 @@ struct Field {
     lines: Vec<String>,
 }
 
+/// A field of the marketplace's own.
+struct TheirWord {
+    about: &'static str,
+    field: String,
+    value: String,
+}
+
 struct Sum {
     name: &'static str,
     amount: Option<Amount>,
@@ -110,7 +118,7 @@ struct OrderPage {
     notes: Vec<Folded>,
     tags: Vec<String>,
     own_words: String,
-    channel_words: Vec<(String, String)>,
+    channel_words: Vec<TheirWord>,
     fulfilled_by: &'static str,
 }
 
@@ -154,7 +162,11 @@ pub async fn show(reader: &Reader<'_>, id: &str) -> Answer {
         channel_words: order
             .channel_status
             .iter()
-            .map(|(name, value)| (foreign::line(name), foreign::line(value)))
+            .map(|(name, value)| TheirWord {
+                about: fields::theirs(name, w),
+                field: foreign::line(name),
+                value: foreign::line(value),
+            })
             .collect(),
         fulfilled_by: match order.fulfilled_by {
             FulfilledBy::Seller => w.by_seller,
@@ -188,7 +200,7 @@ fn acts(reader: &Reader<'_>, can: &Capabilities, title: &str) -> Vec<Act> {
         class,
         icon,
         possible: supported,
-        not_possible: fill(w.not_possible, &[("x", word)]),
+        not_possible: fill(w.not_possible, &[("x", &reader.language().amid(word))]),
         why: said::tell(reader.language(), why.as_deref().unwrap_or_default(), title),
     };
     vec![
@@ -349,18 +361,20 @@ fn person_fields(person: &Person, w: &'static Words) -> Vec<Field> {
         Field { name: w.name, lines: one(&person.customer.name) },
         Field { name: w.email, lines: one(&person.customer.email) },
         Field { name: w.phone, lines: one(&person.customer.phone) },
-        Field { name: w.ship_to, lines: person.shipping_address.as_ref().map(lines).unwrap_or_default() },
+        Field { name: w.ship_to, lines: lines(person) },
     ]
 }
 
-fn lines(to: &Address) -> Vec<String> {
+/// The address, without what stands above it already.
+fn lines(person: &Person) -> Vec<String> {
+    let Some(to) = &person.shipping_address else { return Vec::new() };
     let town = [&to.postal_code, &to.city, &to.region].into_iter().flatten().cloned();
-    let town = town.collect::<Vec<_>>().join(" ");
-    let parts = [to.name.clone(), to.line1.clone(), to.line2.clone(), Some(town), to.country.clone()];
-    let mut lines: Vec<String> = parts.into_iter().flatten().map(|line| foreign::line(&line)).collect();
-    lines.extend(to.phone.as_deref().map(foreign::line));
-    lines.retain(|line| !line.is_empty());
-    lines
+    let town = Some(town.collect::<Vec<_>>().join(" "));
+    let name = to.name.clone().filter(|name| Some(name) != person.customer.name.as_ref());
+    let phone = to.phone.clone().filter(|phone| Some(phone) != person.customer.phone.as_ref());
+    let parts = [name, to.line1.clone(), to.line2.clone(), town, to.country.clone(), phone];
+    let lines = parts.into_iter().flatten().map(|line| foreign::line(&line));
+    lines.filter(|line| !line.is_empty()).collect()
 }
 
 fn sums(reader: &Reader<'_>, order: &Order) -> Vec<Sum> {

@@ -2,9 +2,9 @@
 
 use super::actions;
 use super::failure::{self, Context};
+use super::fields;
 use super::language::fill;
 use super::reader::Reader;
-use super::story::{field_name, has_name};
 use crate::model::{Action, ActionState, Event, EventKind, Order};
 use crate::store::{SyncRunState, SyncStatus};
 use crate::web::Problem;
@@ -56,7 +56,8 @@ async fn of_sync(reader: &Reader<'_>, order: &Order, sync: &SyncStatus) -> Resul
             let key = order.key.clone();
             let events = reader.read(move |store| store.timeline(&key, None, LOOKED_AT)).await?;
             let changed = changed(&events, sync);
-            let named = changed.iter().filter(|field| has_name(field)).map(|field| field_name(field, w));
+            let named =
+                changed.iter().filter(|field| fields::is_own(field)).map(|field| fields::name(field, w));
             let named: Vec<String> = named.map(str::to_lowercase).collect();
             let text = match (&named[..], &changed[..]) {
                 (_, []) => w.up_to_date.to_owned(),

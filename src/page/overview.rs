@@ -6,6 +6,7 @@ use super::badge::{self, Badge, Tile};
 use super::channels::{self, Card, Known};
 use super::chart::{self, Chart};
 use super::failure::{self, Context};
+use super::fields;
 use super::form::address;
 use super::frame::{Frame, Here};
 use super::language::fill;
@@ -146,16 +147,17 @@ fn cut_off(reader: &Reader<'_>, known: &Known) -> Need {
     let (w, moments) = (reader.w, &reader.moments);
     let name = known.connection.name.clone();
     let since = known.state.as_ref().map(|state| moments.short(state.status_since).text);
-    let waiting = reader.language().count(known.counts.backlog, (w.orders_wait_one, w.orders_wait_other));
+    let waiting = channels::waiting(reader, known);
     let may = reader.is_admin();
     let path = if may { "/reconnect" } else { "" };
+    let why = if may { w.permission_why } else { w.ask_admin_to_reconnect };
     Need {
         tone: "red",
         icon: "plug",
         title: fill(w.disconnected_since, &[("c", &name), ("t", &since.unwrap_or_default())]),
         order: String::new(),
         href: String::new(),
-        detail: format!("{} {waiting}", if may { w.permission_why } else { w.ask_admin_to_reconnect }),
+        detail: format!("{why} {waiting}").trim_end().to_owned(),
         action: if may { w.do_reconnect } else { w.do_open },
         action_href: format!("/channels/{}{path}", known.connection.id),
         about: name,
@@ -294,8 +296,8 @@ fn line(reader: &Reader<'_>, change: &Change, order: &Order) -> Line {
 fn changed_fields(change: &Change, w: &'static Words) -> String {
     let mut names: Vec<String> = Vec::new();
     for field in change.fields.iter().filter(|field| !matches!(field.as_str(), "status" | "payment_status")) {
-        let name = super::story::field_name(field, w).to_lowercase();
-        if super::story::has_name(field) && !names.contains(&name) {
+        let name = fields::name(field, w).to_lowercase();
+        if fields::is_own(field) && !names.contains(&name) {
             names.push(name);
         }
     }

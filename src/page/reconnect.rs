@@ -27,6 +27,8 @@ struct Reconnect {
     /// The marketplace has a consent that is given in a browser.
     consents: bool,
     step_one: String,
+    /// What takes the place of a consent, in the config.
+    keys: Vec<&'static str>,
 }
 
 /// `/channels/{id}/reconnect`
@@ -61,6 +63,7 @@ async fn page(reader: &Reader<'_>, id: &str, url: Option<String>) -> Answer {
         go: fill(w.go_to, &[("c", title)]),
         host,
         step_one: fill(w.consent_step_one, &[("c", title)]),
+        keys: desk::secrets(&connection).map(|key| key.name).collect(),
         id,
     };
     Ok(html(200, &page))

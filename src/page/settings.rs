@@ -3,12 +3,12 @@
 use askama::Template;
 
 use super::filters::Opt;
-use super::foreign;
 use super::frame::{Frame, Here, Told};
 use super::language::{Language, fill};
 use super::leaf::{Dressed as _, html, see_other};
 use super::moment::{Moment, Moments};
 use super::reader::{Answer, Reader};
+use super::said::{self, Said};
 use super::words::Words;
 use crate::config::Occasion;
 use crate::web::Problem;
@@ -112,7 +112,8 @@ pub async fn test_target(reader: &Reader<'_>, name: &str) -> Answer {
     let (told, status) = match outcome {
         Ok(()) => (Told::good(fill(w.test_sent, &[("n", name)])), 200),
         Err(undelivered) => {
-            (Told::bad(fill(w.test_not_sent, &[("n", name)]), foreign::line(&undelivered.why)), 502)
+            let why = said::tell(reader.language(), &undelivered.why, "");
+            (Told::bad(Said::own(fill(w.test_not_sent, &[("n", name)])).and(why)), 502)
         }
     };
     page(reader, reader.moments.zone_id().to_owned(), false, Some(told), status).await

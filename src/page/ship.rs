@@ -36,7 +36,7 @@ struct Ship {
     channel: String,
     asking: String,
     faults: Vec<Fault>,
-    items_fault: String,
+    items_fault: Said,
     partial: bool,
     lines: Vec<Line>,
     carrier: Carrier,
@@ -51,7 +51,9 @@ pub async fn show(reader: &Reader<'_>, id: &str) -> Answer {
     let again = actions::corrected(reader, &order.key).await?;
     let (form, faults) = match again {
         Some(action) => {
-            let error = action.error.as_ref().map(|error| Fault::theirs("tracking_number", &error.message));
+            let error = action.error.as_ref().map(|error| {
+                Fault::theirs("tracking_number", reader, &error.message, &reader.title_of(&order.key.channel))
+            });
             (filled_as(&order, &action.request), error.into_iter().collect())
         }
         None => (Form::default(), Vec::new()),
@@ -105,7 +107,7 @@ pub async fn send(reader: &Reader<'_>, id: &str) -> Answer {
     };
     match actions::send(reader, &order.key, wish, place).await? {
         Sent::Gone(leaf) => Ok(leaf),
-        Sent::Faulty(_, fault) if !able.supported => Err(actions::refused(Some(fault.text))),
+        Sent::Faulty(..) if !able.supported => Err(actions::refused(able.why)),
         Sent::Faulty(status, fault) => page(reader, &order, &able, &reader.form, vec![fault], status).await,
     }
 }

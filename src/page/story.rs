@@ -193,41 +193,6 @@ pub const fn trigger(trigger: Trigger, w: &'static Words) -> (&'static str, &'st
     }
 }
 
-/// A field of an order by a word for people; its own name where there is none.
-pub fn field_name<'a>(field: &'a str, w: &'static Words) -> &'a str {
-    known_name(field, w).unwrap_or_else(|| field.strip_prefix("channel_status.").unwrap_or(field))
-}
-
-/// Whether people have a word for it: not for the marketplaces' own fields.
-pub fn has_name(field: &str) -> bool {
-    known_name(field, &super::words::EN).is_some()
-}
-
-fn known_name(field: &str, w: &'static Words) -> Option<&'static str> {
-    Some(match field {
-        "created" => w.new_order,
-        "status" => w.status,
-        "payment_status" => w.payment,
-        "shipments" | "shipment" => w.shipments,
-        "items" => w.products,
-        "number" => w.number,
-        "currency" => w.currency,
-        "total" => w.total,
-        "subtotal" => w.subtotal,
-        "shipping" => w.shipping,
-        "tax" => w.tax,
-        "discount" => w.discount,
-        "refunded" => w.refunded_amount,
-        "placed_at" => w.placed,
-        "fulfilled_by" => w.fulfilled_by,
-        "tags" => w.tags,
-        "notes" => w.notes,
-        "customer" | "customer.name" | "customer.email" | "customer.phone" => w.customer,
-        "shipping_address" => w.ship_to,
-        _ => return None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -68,7 +68,8 @@ pub async fn start(reader: &Reader<'_>, id: &str) -> Answer {
         }
         Err(Problem { sync_id: Some(_), .. }) => Ok(see_other(format!("/channels/{id}"))),
         Err(problem) if matches!(problem.code, Code::InvalidRequest | Code::Conflict) => {
-            form(reader, id, vec![Fault::theirs("", &problem.detail)], problem.status.as_u16()).await
+            form(reader, id, vec![Fault::theirs("", reader, &problem.detail, "")], problem.status.as_u16())
+                .await
         }
         Err(problem) => Err(problem),
     }

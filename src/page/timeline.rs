@@ -4,6 +4,7 @@ use askama::Template;
 
 use super::actions;
 use super::failure::{self, Context, Telling};
+use super::fields;
 use super::foreign;
 use super::form::address;
 use super::frame::{Frame, Here};
@@ -11,6 +12,7 @@ use super::language::fill;
 use super::leaf::html;
 use super::moment::Moment;
 use super::reader::{Answer, Reader, order_href};
+use super::said::{self, Said};
 use super::story::{self, Chapter, Plot};
 use super::words::Words;
 use crate::model::{Event, EventKind, FieldChange, OrderKey, OrderStatus, PaymentStatus, SyncState};
@@ -23,10 +25,8 @@ const LOOKED_AT: usize = 500;
 pub struct Entry {
     pub icon: &'static str,
     pub tone: &'static str,
-    pub text: String,
+    pub text: Said,
     pub loud: bool,
-    /// Told in the store's own words.
-    pub english: bool,
     pub trigger: &'static str,
     pub by_icon: &'static str,
     pub facts: Vec<String>,
@@ -38,7 +38,7 @@ pub struct Entry {
 }
 
 pub struct Diff {
-    pub field: String,
+    pub field: &'static str,
     pub from: Option<String>,
     pub to: Option<String>,
     /// What it was is nobody's business, or has no short form.
@@ -123,7 +123,6 @@ fn entry(reader: &Reader<'_>, chapter: &Chapter<'_>, channel: &str) -> Entry {
         Plot::Changed { headline } => headline,
         _ => event,
     };
-    let (text, english) = sentence(reader, chapter, headline, channel);
     let (icon, tone) = look(chapter, headline);
     let (by_icon, trigger) = event.trigger.map_or(("", ""), |trigger| story::trigger(trigger, w));
     let past = matches!(chapter.kind, Plot::Failed { cured: true, .. });
@@ -131,9 +130,8 @@ fn entry(reader: &Reader<'_>, chapter: &Chapter<'_>, channel: &str) -> Entry {
     Entry {
         icon,
         tone,
-        text,
+        text: sentence(reader, chapter, headline, channel),
         loud: matches!(headline.kind, EventKind::ActionFailed | EventKind::ActionUnknown),
-        english,
         trigger,
         by_icon,
         facts: facts(reader, chapter),
@@ -153,41 +151,39 @@ fn look(chapter: &Chapter<'_>, headline: &Event) -> (&'static str, &'static str)
     }
 }
 
-/// The sentence, and whether it is in English whatever the reader speaks.
-fn sentence(reader: &Reader<'_>, chapter: &Chapter<'_>, headline: &Event, channel: &str) -> (String, bool) {
+fn sentence(reader: &Reader<'_>, chapter: &Chapter<'_>, headline: &Event, channel: &str) -> Said {
     let (w, language) = (reader.w, reader.language());
-    match &chapter.kind {
+    let own = match &chapter.kind {
         Plot::Unchanged { times, .. } => {
-            return (language.count(*times as u64, (w.seen_unchanged_one, w.seen_unchanged_other)), false);
+            language.count(*times as u64, (w.seen_unchanged_one, w.seen_unchanged_other))
         }
-        Plot::After { attempts } => {
-            return (fill(w.synced_after, &[("n", &attempts.to_string())]), false);
-        }
+        Plot::After { attempts } => fill(w.synced_after, &[("n", &attempts.to_string())]),
         Plot::Failed { .. } => {
             let told = headline.error.as_ref().map(|e| failure::tell(reader, e, Context::of(channel)).title);
-            return (format!("{}: {}", w.sync_failed, told.unwrap_or_default()), false);
+            format!("{}: {}", w.sync_failed, told.unwrap_or_default())
         }
-        Plot::Plain | Plot::Changed { .. } | Plot::Told { .. } => {}
-    }
-    let own = |text: &str| (text.to_owned(), false);
-    match headline.kind {
-        EventKind::Created => own(w.e_created),
-        EventKind::StatusChanged => own(w.e_status),
-        EventKind::PaymentChanged => own(w.e_payment),
-        EventKind::ShipmentAdded => own(w.e_shipment),
-        EventKind::Changed => own(w.e_changed),
-        EventKind::WebhookReceived => own(w.e_webhook),
-        EventKind::PollSeen => own(w.e_seen),
-        EventKind::SyncRequested => own(w.e_sync_asked),
-        EventKind::SyncSucceeded => own(w.e_synced),
-        EventKind::MissingAtSource => (fill(w.gone, &[("c", channel)]), false),
-        EventKind::Erased => own(w.e_erased),
-        EventKind::ActionRequested => (about_act(headline, w.act_asked, channel, w), false),
-        EventKind::ActionDone => (about_act(headline, w.act_confirmed, channel, w), false),
-        EventKind::ActionFailed => (about_act(headline, w.act_refused, channel, w), false),
-        EventKind::ActionUnknown => (about_act(headline, w.act_unknown, channel, w), false),
-        EventKind::SyncFailed | EventKind::Anomaly => (foreign::line(&headline.summary), true),
-    }
+        Plot::Plain | Plot::Changed { .. } | Plot::Told { .. } => match headline.kind {
+            EventKind::Created => w.e_created.to_owned(),
+            EventKind::StatusChanged => w.e_status.to_owned(),
+            EventKind::PaymentChanged => w.e_payment.to_owned(),
+            EventKind::ShipmentAdded => w.e_shipment.to_owned(),
+            EventKind::Changed => w.e_changed.to_owned(),
+            EventKind::WebhookReceived => w.e_webhook.to_owned(),
+            EventKind::PollSeen => w.e_seen.to_owned(),
+            EventKind::SyncRequested => w.e_sync_asked.to_owned(),
+            EventKind::SyncSucceeded => w.e_synced.to_owned(),
+            EventKind::MissingAtSource => fill(w.gone, &[("c", channel)]),
+            EventKind::Erased => w.e_erased.to_owned(),
+            EventKind::ActionRequested => about_act(headline, w.act_asked, channel, w),
+            EventKind::ActionDone => about_act(headline, w.act_confirmed, channel, w),
+            EventKind::ActionFailed => about_act(headline, w.act_refused, channel, w),
+            EventKind::ActionUnknown => about_act(headline, w.act_unknown, channel, w),
+            EventKind::SyncFailed | EventKind::Anomaly => {
+                return said::tell(language, &headline.summary, channel);
+            }
+        },
+    };
+    Said::own(own)
 }
 
 /// Which of the three it was is the begin of the store's own sentence.
@@ -221,7 +217,8 @@ fn facts(reader: &Reader<'_>, chapter: &Chapter<'_>) -> Vec<String> {
         }
         _ => {}
     }
-    if let Some(at) = chapter.event.error.as_ref().and_then(|error| error.retry_at) {
+    let over = matches!(chapter.kind, Plot::Failed { cured: true, .. });
+    if let Some(at) = chapter.event.error.as_ref().and_then(|error| error.retry_at).filter(|_| !over) {
         facts.push(fill(w.tries_again_at, &[("t", &moments.short(at).text)]));
     }
     facts
@@ -232,7 +229,7 @@ fn diff(change: &FieldChange, w: &'static Words) -> Diff {
     // A short form may hide the difference, and some values are nobody's business.
     let only_says_so = change.from == change.to;
     Diff {
-        field: foreign::line(story::field_name(&change.field, w)),
+        field: fields::name(&change.field, w),
         from: told(&change.from).filter(|_| !only_says_so),
         to: told(&change.to).filter(|_| !only_says_so),
         only_says_so,

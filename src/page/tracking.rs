@@ -46,7 +46,9 @@ pub async fn show(reader: &Reader<'_>, id: &str) -> Answer {
     let again = actions::corrected(reader, &order.key).await?;
     let (form, faults) = match again {
         Some(action) => {
-            let error = action.error.as_ref().map(|error| Fault::theirs("tracking_number", &error.message));
+            let error = action.error.as_ref().map(|error| {
+                Fault::theirs("tracking_number", reader, &error.message, &reader.title_of(&order.key.channel))
+            });
             (filled_as(&action.request), error.into_iter().collect())
         }
         None => (Form::default(), Vec::new()),

@@ -8,6 +8,7 @@ use super::language::{Language, fill};
 use super::leaf::{Dressed as _, Leaf, html};
 use super::reader::Reader;
 use super::route::Place;
+use super::said::{self, Said};
 use super::site::Page;
 use super::words::Words;
 use crate::model::{OrderKey, Role};
@@ -19,9 +20,11 @@ struct Trouble {
     w: &'static Words,
     frame: Frame,
     title: &'static str,
-    text: String,
-    /// The API's words, where ours do not say it.
-    english: String,
+    text: Said,
+    icon: &'static str,
+    /// Where to go from here.
+    back_href: String,
+    back: &'static str,
     /// An order that is not here may be at its marketplace.
     sync_order: Option<OrderKey>,
 }
@@ -48,9 +51,23 @@ pub async fn page(reader: &Reader<'_>, problem: Problem) -> Leaf {
     let text = text(reader, &problem, sync_order.as_ref());
     let sync_order = sync_order.filter(|key| reader.can_act() && reader.connection(&key.channel).is_some());
     let status = problem.status.as_u16();
-    let told = !problem.detail.is_empty() && text.is_empty();
-    let english = if told { problem.detail } else { String::new() };
-    html(status, &Trouble { w, frame, title, text, english, sync_order })
+    let (back_href, back) = back(reader, problem.code);
+    let icon = if status == 404 { "search" } else { "info" };
+    html(status, &Trouble { w, frame, title, text, icon, back_href, back, sync_order })
+}
+
+/// To the order whose form was opened, else to the list, else to the first page.
+fn back(reader: &Reader<'_>, code: Code) -> (String, &'static str) {
+    let w = reader.w;
+    let parts: Vec<&str> = reader.visit.path().split('/').skip(1).collect();
+    let order = parts.get(1).filter(|_| parts.len() > 2 && code != Code::NotFound);
+    let order = order.and_then(|id| id.parse::<OrderKey>().ok());
+    match (parts.first(), order) {
+        (Some(&"orders"), Some(key)) => (super::reader::order_href(&key), w.back_to_order),
+        (Some(&"orders"), None) => ("/orders".to_owned(), w.all_orders_link),
+        (Some(&"channels"), _) => ("/channels".to_owned(), w.all_channels_link),
+        _ => ("/".to_owned(), w.overview),
+    }
 }
 
 fn here(reader: &Reader<'_>) -> Here {
@@ -75,15 +92,15 @@ const fn title(code: Code, w: &'static Words) -> &'static str {
     }
 }
 
-/// Empty when the problem's own words must do.
-fn text(reader: &Reader<'_>, problem: &Problem, order: Option<&OrderKey>) -> String {
+fn text(reader: &Reader<'_>, problem: &Problem, order: Option<&OrderKey>) -> Said {
     let w = reader.w;
-    match (problem.code, problem.field.as_deref()) {
+    Said::own(match (problem.code, problem.field.as_deref()) {
         (Code::NotFound, _) if order.is_some() => {
             let key = order.map(ToString::to_string).unwrap_or_default();
             fill(w.no_such_order, &[("id", &key)])
         }
         (Code::NotFound, _) if problem.detail.is_empty() => w.nothing_at_address.to_owned(),
+        (Code::MethodNotAllowed, _) => w.nothing_at_address.to_owned(),
         (Code::Forbidden, Some("csrf")) => w.form_too_old.to_owned(),
         (Code::Forbidden, Some(need)) => {
             let need = Role::parse(need).unwrap_or(Role::Admin);
@@ -91,9 +108,14 @@ fn text(reader: &Reader<'_>, problem: &Problem, order: Option<&OrderKey>) -> Str
             fill(w.role_too_low, &[("role", role), ("need", super::frame::role_word(need, w))])
         }
         (Code::Internal, _) => w.broke_here.to_owned(),
-        (Code::MethodNotAllowed, _) => w.nothing_at_address.to_owned(),
-        _ => String::new(),
-    }
+        _ => return said::tell(reader.language(), &problem.detail, &about(reader)),
+    })
+}
+
+/// The marketplace of the order that the address names.
+fn about(reader: &Reader<'_>) -> String {
+    let id = reader.visit.path().split('/').nth(2).and_then(|id| id.parse::<OrderKey>().ok());
+    id.map(|key| reader.title_of(&key.channel)).unwrap_or_default()
 }
 
 fn missing_order(reader: &Reader<'_>, problem: &Problem) -> Option<OrderKey> {

@@ -114,6 +114,7 @@ fn wish(request: &ActionRequest) -> &str {
 static KIND: Kind = Kind {
     name: "machine",
     title: "Machine",
+    tile: "Bz",
     keys: &[],
     method: Method::Polling,
     schedule: "0 0 1 1 *",

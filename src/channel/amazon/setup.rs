@@ -19,6 +19,7 @@ const DAY: Duration = Duration::from_hours(24);
 pub const KIND: Kind = Kind {
     name: "amazon",
     title: "Amazon",
+    tile: "Az",
     keys: &[
         Key {
             name: "region",

@@ -13,6 +13,7 @@ use crate::channel::{Channel, Env, Key, KeyFault, Kind, Method, Settings, Shape}
 pub const KIND: Kind = Kind {
     name: "mercadolibre",
     title: "Mercado Libre",
+    tile: "ML",
     keys: KEYS,
     method: Method::WebhooksAndPolling,
     schedule: "*/15 * * * *",

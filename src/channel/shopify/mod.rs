@@ -49,6 +49,7 @@ use crate::model::{
 pub const KIND: Kind = Kind {
     name: "shopify",
     title: "Shopify",
+    tile: "Sh",
     keys: config::KEYS,
     method: Method::WebhooksAndPolling,
     schedule: "0 * * * *",

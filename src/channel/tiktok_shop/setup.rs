@@ -12,6 +12,7 @@ use crate::model::Secret;
 pub const KIND: Kind = Kind {
     name: "tiktok_shop",
     title: "TikTok Shop",
+    tile: "TT",
     keys: KEYS,
     method: Method::WebhooksAndPolling,
     schedule: "0 * * * *",

@@ -12,6 +12,7 @@ use crate::model::Secret;
 pub const KIND: Kind = Kind {
     name: "walmart",
     title: "Walmart",
+    tile: "Wm",
     keys: KEYS,
     method: Method::Polling,
     schedule: "*/15 * * * *",

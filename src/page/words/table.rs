@@ -138,10 +138,10 @@ words! {
     all: "All", "Todos", "Todos";
     to_ship: "To ship", "Por enviar", "A enviar";
     unpaid: "Unpaid", "Sin pagar", "Não pagos";
-    all_channels: "All channels", "Todos los canales", "Todos os canais";
-    any_status: "Any status", "Cualquier estado", "Qualquer status";
-    any_payment: "Any payment", "Cualquier pago", "Qualquer pagamento";
-    any_time: "Any time", "Cualquier fecha", "Qualquer data";
+    all_channels: "All channels", "Todos", "Todos";
+    any_status: "Any status", "Cualquiera", "Qualquer";
+    any_payment: "Any payment", "Cualquiera", "Qualquer";
+    any_time: "Any time", "Cualquiera", "Qualquer";
     last_7_days: "Last 7 days", "Últimos 7 días", "Últimos 7 dias";
     last_30_days: "Last 30 days", "Últimos 30 días", "Últimos 30 dias";
     last_90_days: "Last 90 days", "Últimos 90 días", "Últimos 90 dias";
@@ -163,7 +163,7 @@ words! {
     columns: "Columns", "Columnas", "Colunas";
     personal_columns: "Columns about the customer", "Columnas sobre el cliente", "Colunas sobre o cliente";
     personal_hint: "Only what you need: this is personal data.", "Solo lo que necesites: son datos personales.", "Só o que precisar: são dados pessoais.";
-    export_note: "Filters in force: {n}", "Filtros activos: {n}", "Filtros ativos: {n}";
+    columns_hint: "The file names its columns as the API does.", "El archivo nombra sus columnas como la API.", "O arquivo nomeia suas colunas como a API.";
 
     // States.
     pending: "Pending", "Pendiente", "Pendente";
@@ -237,6 +237,26 @@ words! {
     notes_and_tags: "Notes and tags", "Notas y etiquetas", "Notas e etiquetas";
     show_all_characters: "Show all {n} characters", "Ver los {n} caracteres", "Ver todos os {n} caracteres";
     own_words: "In the words of {c}", "En palabras de {c}", "Nas palavras de {c}";
+    their_status: "Status at the marketplace", "Estado en el canal", "Status no canal";
+    their_detail: "Detail of the status there", "Detalle del estado en el canal", "Detalhe do status no canal";
+    their_payment: "Payment at the marketplace", "Pago en el canal", "Pagamento no canal";
+    their_shipping: "Shipping at the marketplace", "Envío en el canal", "Envio no canal";
+    their_shipping_detail: "Detail of the shipping there", "Detalle del envío en el canal", "Detalhe do envio no canal";
+    their_way: "Way of shipping there", "Tipo de envío en el canal", "Tipo de envio no canal";
+    their_kind: "Kind of order there", "Tipo de pedido en el canal", "Tipo de pedido no canal";
+    their_cancellation: "Cancellation there", "Cancelación en el canal", "Cancelamento no canal";
+    their_identifier: "Identifier there", "Identificador en el canal", "Identificador no canal";
+    their_words: "Words of the marketplace", "Palabras del canal", "Palavras do canal";
+    marketplace: "Marketplace", "Mercado", "Mercado";
+    changed_there: "Changed there", "Cambió en el canal", "Mudou no canal";
+    recipient: "Recipient", "Destinatario", "Destinatário";
+    recipient_phone: "Recipient's phone", "Teléfono del destinatario", "Telefone do destinatário";
+    street: "Street", "Calle", "Rua";
+    street_two: "Street, second line", "Calle, segunda línea", "Rua, segunda linha";
+    city: "City", "Ciudad", "Cidade";
+    region: "State", "Estado o provincia", "Estado ou província";
+    postal_code: "Postal code", "Código postal", "CEP";
+    country: "Country", "País", "País";
     fulfilled_by: "Sent by", "Lo envía", "Enviado por";
     by_seller: "you", "tú", "você";
     by_channel: "the marketplace", "el canal", "o canal";
@@ -377,6 +397,7 @@ words! {
     every_seconds: "every {n} seconds", "cada {n} segundos", "a cada {n} segundos";
     on_schedule: "on schedule ({t})", "programada ({t})", "programada ({t})";
     what_it_can: "What this channel can do", "Qué permite este canal", "O que este canal permite";
+    good_to_know: "Good to know", "A tener en cuenta", "Bom saber";
     possible: "Possible", "Posible", "Possível";
     facts: "Connection", "Conexión", "Conexão";
     webhook_address: "Webhook address", "Dirección para avisos", "Endereço para avisos";
@@ -418,7 +439,7 @@ words! {
     // Failures and notifications.
     filter_failures: "Filter failures", "Filtrar fallas", "Filtrar falhas";
     cause: "Cause", "Causa", "Causa";
-    any_cause: "Any cause", "Cualquier causa", "Qualquer causa";
+    any_cause: "Any cause", "Cualquiera", "Qualquer";
     nothing_failed: "Nothing has failed.", "Nada ha fallado.", "Nada falhou.";
     open_failures_one: "{n} open failure", "{n} falla abierta", "{n} falha aberta";
     open_failures_other: "{n} open failures", "{n} fallas abiertas", "{n} falhas abertas";
@@ -500,6 +521,7 @@ words! {
     too_many_tries: "Too many tries. Wait {t}, then try again.", "Demasiados intentos. Espera {t} y vuelve a intentar.", "Tentativas demais. Espere {t} e tente de novo.";
     form_too_old: "This form is too old, or comes from another page. Nothing was done. Try again.", "Este formulario es muy viejo o viene de otra página. No se hizo nada. Intenta otra vez.", "Este formulário é antigo demais ou vem de outra página. Nada foi feito. Tente de novo.";
     link_spent: "This link was used already, or is not one of ours.", "Este enlace ya se usó o no es nuestro.", "Este link já foi usado ou não é nosso.";
+    back_to_order: "Back to the order", "Volver al pedido", "Voltar ao pedido";
     not_here: "Not here", "No está aquí", "Não está aqui";
     not_allowed: "Not allowed", "No permitido", "Não permitido";
     not_possible_now: "Not possible now", "Ahora no es posible", "Agora não é possível";

@@ -35,11 +35,14 @@ pub fn address(api: &Api, channel: &str) -> Result<String, Problem> {
     begun.ok_or_else(|| Problem::new(Code::Unsupported, without_consent(&connection)))
 }
 
+/// The keys of the config that give access.
+pub fn secrets(connection: &Connection) -> impl Iterator<Item = &'static Key> + use<> {
+    connection.kind.keys.iter().filter(|key| matches!(key.shape, Shape::Secret))
+}
+
 /// Which keys of the config take the place of a consent, and where their values come from.
 fn without_consent(connection: &Connection) -> String {
-    let is_secret = |key: &&Key| matches!(key.shape, Shape::Secret);
-    let secrets = connection.kind.keys.iter().filter(is_secret);
-    let secrets: Vec<_> = secrets.map(|key| format!("{} ({})", key.name, key.help)).collect();
+    let secrets: Vec<_> = secrets(connection).map(|key| format!("{} ({})", key.name, key.help)).collect();
     format!(
         "{} is connected by config.toml, not by a consent in a browser. Write what is out of date anew under [channels.{}]: {}. Then reload.",
         connection.kind.title,

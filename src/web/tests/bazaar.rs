@@ -21,6 +21,7 @@ pub const SECRET: &str = "open-sesame";
 pub static BAZAAR: Kind = Kind {
     name: "bazaar",
     title: "Bazaar",
+    tile: "Bz",
     keys: &[],
     method: Method::WebhooksAndPolling,
     schedule: "0 0 1 1 *",

@@ -1,48 +1,9 @@
-//! What the channels say about what can be done with an order, in the reader's language.
-//!
-//! The connectors speak English, and so does the API. The page looks their sentences up one by one; what
-//! it has no words for stays English and is marked as such.
+//! What can be done with an order, what follows, and why something cannot be done.
 
-use super::language::Language;
+use super::Line;
 
-/// A text of a channel, told to a reader.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Said {
-    pub text: String,
-    /// Not in the reader's language.
-    pub english: bool,
-}
-
-impl Said {
-    pub fn is_empty(&self) -> bool {
-        self.text.is_empty()
-    }
-}
-
-/// `title`: the marketplace's name, which stands as `{c}` in the table.
-pub fn tell(language: Language, text: &str, title: &str) -> Said {
-    let cell = match language {
-        Language::English => return Said { text: text.to_owned(), english: false },
-        Language::Spanish => 1,
-        Language::Portuguese => 2,
-    };
-    let sentences: Option<Vec<String>> = text
-        .split_inclusive(". ")
-        .map(|sentence| {
-            let sentence = sentence.trim().replace(title, "{c}");
-            let line = SENTENCES.iter().find(|line| line[0] == sentence)?;
-            Some(line[cell].replace("{c}", title))
-        })
-        .collect();
-    match sentences {
-        Some(sentences) => Said { text: sentences.join(" "), english: false },
-        None => Said { text: text.to_owned(), english: true },
-    }
-}
-
-/// English as the connectors say it, Mexican Spanish, Brazilian Portuguese.
 #[rustfmt::skip]
-static SENTENCES: &[[&str; 3]] = &[
+pub(super) static LINES: &[Line] = &[
     // What follows.
     ["{c} sends the customer no message.", "{c} no le avisa al cliente.", "{c} não avisa o cliente."],
     ["{c} tells the customer that the parcel is on its way.", "{c} le avisa al cliente que el paquete va en camino.", "{c} avisa o cliente que o pacote está a caminho."],
@@ -65,6 +26,12 @@ static SENTENCES: &[[&str; 3]] = &[
     ["Agrees to the buyer's request: the order is cancelled and {c} refunds the buyer.", "Acepta lo que pide el comprador: el pedido se cancela y {c} lo reembolsa.", "Aceita o pedido do comprador: o pedido é cancelado e {c} o reembolsa."],
     ["The whole order is cancelled and {c} refunds the buyer.", "Se cancela el pedido completo y {c} reembolsa al comprador.", "O pedido inteiro é cancelado e {c} reembolsa o comprador."],
     ["It counts against the shop's score when the fault is the seller's.", "Cuenta contra la puntuación de la tienda si la culpa es del vendedor.", "Conta contra a pontuação da loja se a culpa for do vendedor."],
+    ["What lies at several locations becomes one shipment for each of them.", "Lo que está en varias ubicaciones se convierte en un envío por cada una.", "O que está em vários locais vira um envio para cada um."],
+    ["Marks every order of cart {x} as shipped: they share one parcel.", "Marca como enviados todos los pedidos del carrito {x}: comparten un paquete.", "Marca como enviados todos os pedidos do carrinho {x}: eles dividem um pacote."],
+    ["The other orders of cart {x} stay.", "Los demás pedidos del carrito {x} se quedan.", "Os outros pedidos do carrinho {x} ficam."],
+    ["It cannot be brought back and counts in your seller metrics.", "No se puede recuperar y cuenta en tus métricas de vendedor.", "Não dá para recuperar e conta nas suas métricas de vendedor."],
+    ["With {x} {c} also sets the item out of stock.", "Con {x}, {c} también deja el artículo sin existencias.", "Com {x}, {c} também deixa o item sem estoque."],
+    ["The customer's request counts only where {c} has it on the line.", "Lo que pidió el cliente solo cuenta donde {c} lo tiene en la línea.", "O pedido do cliente só conta onde {c} o tem na linha."],
     // Why not.
     ["Part of the order is shipped, and {c} cancels whole orders only.", "Una parte del pedido ya se envió y {c} solo cancela pedidos completos.", "Parte do pedido já foi enviada, e {c} só cancela pedidos inteiros."],
     ["{c} cancels whole orders only, and a part of this one was sent.", "{c} solo cancela pedidos completos y una parte de este ya se envió.", "{c} só cancela pedidos inteiros, e parte deste já foi enviada."],
@@ -105,7 +72,14 @@ static SENTENCES: &[[&str; 3]] = &[
     ["The parcel has no tracking number that could be replaced.", "El paquete no tiene un número de guía que se pueda cambiar.", "O pacote não tem código de rastreio que possa ser trocado."],
     ["{c} replaces a tracking number within 4 hours after shipping only.", "{c} solo cambia un número de guía en las 4 horas después del envío.", "{c} só troca um código de rastreio até 4 horas depois do envio."],
     ["The parcel was shipped more than 72 hours ago, and {c} takes no other number since.", "El paquete se envió hace más de 72 horas y {c} ya no acepta otro número.", "O pacote foi enviado há mais de 72 horas, e {c} não aceita mais outro código."],
+    ["This order goes with {x}: the carrier's scan of the label reports it.", "Este pedido va con {x}: el escaneo de la etiqueta por la paquetería lo informa.", "Este pedido vai com {x}: a leitura da etiqueta pela transportadora informa."],
+    ["{x}'s own warehouse sends this order, so nothing is to be done here.", "El almacén de {x} envía este pedido; aquí no hay nada que hacer.", "O armazém do {x} envia este pedido; aqui não há nada a fazer."],
+    ["This order goes with {x}'s own shipping: label and carrier are {y}'s.", "Este pedido va con el envío de {x}: la etiqueta y la paquetería son de {y}.", "Este pedido vai com o envio do {x}: a etiqueta e a transportadora são do {y}."],
+    ["The order is not acknowledged yet, and the config says that another tool does that (acknowledge = \"never\").", "El pedido aún no está confirmado y la configuración dice que otra herramienta lo hace (acknowledge = \"never\").", "O pedido ainda não foi confirmado, e a configuração diz que outra ferramenta faz isso (acknowledge = \"never\")."],
     // What to do instead.
+    ["Print the label in Seller Center and hand the parcel over there.", "Imprime la etiqueta en Seller Center y entrega ahí el paquete.", "Imprima a etiqueta no Seller Center e entregue lá o pacote."],
+    ["Parcels made in Seller Central or with {c}'s labels are corrected there.", "Los paquetes hechos en Seller Central o con etiquetas de {c} se corrigen ahí.", "Os pacotes feitos no Seller Central ou com etiquetas de {c} são corrigidos lá."],
+    ["Acknowledge it there or in Seller Central, then press Sync.", "Confírmalo ahí o en Seller Central y pulsa Sincronizar.", "Confirme lá ou no Seller Central e aperte Sincronizar."],
     ["Cancel the shipment or refund the rest in {c}.", "Cancela el envío o reembolsa el resto en {c}.", "Cancele o envio ou reembolse o resto em {c}."],
     ["Make a new one in {c} if it is to be sent after all.", "Haz uno nuevo en {c} si de todos modos hay que enviarlo.", "Faça um novo em {c} se mesmo assim for enviado."],
     ["Change the tracking of its shipment instead.", "Cambia mejor la guía de su envío.", "Em vez disso, altere o rastreio do envio."],
@@ -145,37 +119,3 @@ static SENTENCES: &[[&str; 3]] = &[
     ["Buy and see labels in Seller Central.", "Compra y ve las etiquetas en Seller Central.", "Compre e veja etiquetas no Seller Central."],
     ["Ask its seller support for help.", "Pide ayuda a su soporte para vendedores.", "Peça ajuda ao suporte a vendedores."],
 ];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_known_sentence_by_sentence_is_told_in_the_readers_language() {
-        let text = "The order is cancelled. Nothing is to be sent.";
-        let told = tell(Language::Spanish, text, "Shop");
-        assert_eq!(
-            told,
-            Said { text: "El pedido está cancelado. No hay nada que enviar.".to_owned(), english: false }
-        );
-        let told = tell(Language::Portuguese, "Shop sends the customer no message.", "Shop");
-        assert_eq!(told.text, "Shop não avisa o cliente.");
-    }
-
-    #[test]
-    fn what_is_not_known_stays_english_as_a_whole() {
-        let text = "The order is cancelled. Ask the moon.";
-        assert_eq!(tell(Language::Spanish, text, "Shop"), Said { text: text.to_owned(), english: true });
-        assert!(!tell(Language::English, text, "Shop").english);
-    }
-
-    #[test]
-    fn every_line_is_whole_and_names_the_channel_in_all_languages_or_none() {
-        for line in SENTENCES {
-            let names = line.map(|cell| cell.contains("{c}"));
-            assert!(names[0] == names[1] && names[0] == names[2], "{}", line[0]);
-            assert!(line.iter().all(|cell| cell.ends_with('.')), "{}", line[0]);
-            assert!(!line[0].trim_end_matches('.').contains(". "), "one sentence: {}", line[0]);
-        }
-    }
-}
