@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::channel::Channel;
 use crate::clock::Clock;
 use crate::model::{ChannelId, Credentials, Failure, FailureKind, Lane, Timestamp, Tokens};
-use crate::store::Store;
+use crate::store::{ConnectionChange, Store, StoreError};
 
 pub struct Session {
     id: ChannelId,
@@ -107,23 +107,45 @@ impl Session {
         Ok(())
     }
 
-    /// `vain` was counted before the caller began to wait.
+    /// `vain` was counted before the caller began to wait. A person may have mended it just now, and
+    /// asks in order to find out: then no earlier refusal counts.
     async fn authorise(&self, held: &mut Held, lane: Lane, vain: u64) -> Result<Arc<Tokens>, Failure> {
         if let Some((at, failure)) = &held.failed {
             let now = self.clock.now();
             let refused = failure.kind == FailureKind::Permission && now >= *at && now.since(*at) < BELIEVED;
-            // A person may have mended it just now, and asks in order to find out.
             if self.vain.load(Ordering::Acquire) != vain || (refused && lane != Lane::Manual) {
                 return Err(failure.clone());
             }
         }
+        if lane != Lane::Manual
+            && let Some(told) = self.dead_grant().map_err(|error| internal(&error))?
+        {
+            return Err(Failure::permission(told));
+        }
         match self.channel.authorise(held.tokens.as_deref()).await {
             Ok(tokens) => self.commit(held, tokens).await,
             Err(failure) => {
+                if failure.dead_grant {
+                    self.bury(&failure.message).await;
+                }
                 held.failed = Some((self.clock.now(), failure.clone()));
                 self.vain.fetch_add(1, Ordering::AcqRel);
                 Err(failure)
             }
+        }
+    }
+
+    /// In which words the marketplace has refused the newest refresh token for good.
+    fn dead_grant(&self) -> Result<Option<String>, StoreError> {
+        Ok(self.store.connection(&self.id)?.and_then(|state| state.dead_grant))
+    }
+
+    /// Some marketplaces take a refresh token that comes again and again for a stolen one, so no start
+    /// and no hourly probe sends it once more.
+    async fn bury(&self, message: &str) {
+        let change = ConnectionChange::GrantDied { message: message.to_owned() };
+        if let Err(error) = self.store.update_connection(&self.id, change, self.clock.now()).await {
+            tracing::error!(channel = %self.id, %error, "it was not stored that the refresh token is void; the next refusal tells again");
         }
     }
 
@@ -172,6 +194,8 @@ mod tests {
     struct Rotating {
         configured: &'static str,
         spent: Mutex<Vec<String>>,
+        /// It refuses: for good, or for now.
+        refuses: Mutex<Option<Failure>>,
     }
 
     impl Channel for Rotating {
@@ -196,6 +220,9 @@ mod tests {
                 let refresh = held.and_then(|held| held.refresh.as_ref()).map(|r| r.expose().to_owned());
                 let refresh = refresh.unwrap_or_else(|| self.configured.to_owned());
                 self.spent.lock().expect("not poisoned").push(refresh.clone());
+                if let Some(failure) = self.refuses.lock().expect("not poisoned").clone() {
+                    return Err(failure);
+                }
                 Ok(Tokens {
                     access: Secret::new("access"),
                     expires_at: None,
@@ -244,5 +271,59 @@ mod tests {
         assert_eq!(spends("app with another secret", "second").await, ["second"], "another one is adopted");
         assert!(spends("app with another secret", "second").await.is_empty(), "also after a restart");
         assert_eq!(spends("app", "second").await, ["second+"]);
+    }
+
+    /// A connection as a start with this config makes it.
+    async fn connected(
+        store: &Store,
+        clock: &Clock,
+        config: &str,
+        refuses: Failure,
+    ) -> (Session, Arc<Rotating>) {
+        let id = ChannelId::new("meli").expect("an id");
+        let configured =
+            ConnectionChange::Configured { kind: "x", enabled: true, credentials: config.to_owned() };
+        store.update_connection(&id, configured, clock.now()).await.expect("configured");
+        let refuses = Mutex::new(Some(refuses));
+        let channel = Arc::new(Rotating { configured: "first", refuses, ..Rotating::default() });
+        let credentials = Credentials { whole: config.to_owned(), grant: Some("hash of first".to_owned()) };
+        (Session::new(id, channel.clone(), credentials, store.clone(), clock.clone()), channel)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_void_refresh_token_is_sent_again_only_by_a_person_or_another_config() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let clock = Clock::starting_at(Timestamp::from_secs(1_800_000_000));
+        let store = testing::memory(folder.path(), clock.clone(), Random::seeded(1)).expect("a store");
+        let void = || Failure::permission("used before").dead_grant();
+        let sent = |channel: &Rotating| channel.spent.lock().expect("not poisoned").len();
+        let hour = Duration::from_hours(1);
+
+        let (session, channel) = connected(&store, &clock, "app", void()).await;
+        for _ in 0..3 {
+            let told = session.current(Lane::Poll).await.expect_err("refused");
+            assert_eq!((told.kind, told.message.as_str()), (FailureKind::Permission, "used before"));
+            tokio::time::sleep(hour).await;
+        }
+        assert_eq!(sent(&channel), 1, "the hourly probe does not send it");
+        session.current(Lane::Manual).await.expect_err("refused");
+        assert_eq!(sent(&channel), 2, "a person asks in order to find out");
+        let (session, channel) = connected(&store, &clock, "app", void()).await;
+        session.current(Lane::Poll).await.expect_err("refused");
+        assert_eq!(sent(&channel), 0, "nor does a start");
+
+        let (session, channel) =
+            connected(&store, &clock, "corrected app", Failure::permission("blocked")).await;
+        for _ in 0..3 {
+            session.current(Lane::Poll).await.expect_err("refused");
+            tokio::time::sleep(hour).await;
+        }
+        assert_eq!(sent(&channel), 3, "another refusal may end by itself");
+        *channel.refuses.lock().expect("not poisoned") = Some(void());
+        session.current(Lane::Poll).await.expect_err("refused");
+        *channel.refuses.lock().expect("not poisoned") = None;
+        session.current(Lane::Manual).await.expect("access is back");
+        session.renew(1, Lane::Poll).await.expect("and stays");
+        assert_eq!(sent(&channel), 6);
     }
 }

@@ -4,6 +4,7 @@
 //! Started by its channel's actor every minute or so, at most one per channel. Dies: the next one
 //! does what was left. Writes: tokens, jobs.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ractor::ActorRef;
@@ -27,7 +28,7 @@ pub struct Duties {
     pub subscriptions: bool,
     pub reread: bool,
     /// Deliveries whose alias the store does not know.
-    pub unresolved: Vec<(u64, String)>,
+    pub unresolved: BTreeSet<(u64, String)>,
 }
 
 /// Orders that are wanted again per round.
@@ -41,7 +42,7 @@ impl Errand for Upkeep {
             return;
         }
         for (seq, alias) in &duties.unresolved {
-            resolve(shared, connection, *seq, alias).await;
+            self.resolve(*seq, alias).await;
         }
         if let Err(failure) = connection.session.current(Lane::Poll).await {
             shared.note_failure(&connection.id, &failure).await;
@@ -56,16 +57,29 @@ impl Errand for Upkeep {
     }
 }
 
-async fn resolve(shared: &Shared, connection: &Connection, seq: u64, alias: &str) {
-    let orders = with_tokens!(connection, Lane::Webhook, |call| connection.channel.resolve(call, alias));
-    if let Err(failure) = &orders {
-        tracing::warn!(channel = %connection.id, kind = %failure.kind, "a delivery's order could not be found out: {}", failure.message);
-        shared.note_failure(&connection.id, failure).await;
-    }
-    match shared.store.resolve_delivery(&connection.id, seq, orders, shared.clock.now()).await {
-        Ok(_) => connection.wake(),
-        Err(error) => {
-            tracing::error!(channel = %connection.id, %error, "a resolved delivery was not stored; it is resolved again");
+impl Upkeep {
+    async fn resolve(&self, seq: u64, alias: &str) {
+        let Self { shared, connection, parent, .. } = self;
+        // It comes due again while it waits for its turn here; one that is gone was resolved meanwhile.
+        if shared.store.has_delivery(&connection.id, seq).is_ok_and(|waits| !waits) {
+            return;
+        }
+        let orders = with_tokens!(connection, Lane::Webhook, |call| connection.channel.resolve(call, alias));
+        if let Err(failure) = &orders {
+            tracing::warn!(channel = %connection.id, kind = %failure.kind, "a delivery's order could not be found out: {}", failure.message);
+            shared.note_failure(&connection.id, failure).await;
+        }
+        match shared.store.resolve_delivery(&connection.id, seq, orders, shared.clock.now()).await {
+            Ok(effects) => {
+                shared.observe(&connection.id, &effects.changed, &effects.anomalies).await;
+                if effects.poll_now {
+                    drop(parent.cast(channel::Message::PollNow));
+                }
+                connection.wake();
+            }
+            Err(error) => {
+                tracing::error!(channel = %connection.id, %error, "a resolved delivery was not stored; it is resolved again");
+            }
         }
     }
 }

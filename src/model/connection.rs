@@ -38,6 +38,10 @@ pub struct ConnectionState {
     /// credentials deserve a fresh try.
     #[serde(default)]
     pub credentials: String,
+    /// The marketplace has refused the newest refresh token for good, in these words. It is not sent
+    /// again by itself: other tokens or other credentials take the mark away, or a person's retry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dead_grant: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -71,6 +71,8 @@ pub struct Failure {
     pub request_id: Option<String>,
     /// The refusal may be cured by a fresh access token.
     pub stale_token: bool,
+    /// The refresh token that was sent is void for good: only other ones are worth sending.
+    pub dead_grant: bool,
     /// Concerns one order or one optional call only; the connection itself is fine.
     pub local: bool,
     /// For a write: the marketplace certainly did not act (refused before or instead of acting).
@@ -91,6 +93,7 @@ impl Failure {
             http_status: None,
             request_id: None,
             stale_token: false,
+            dead_grant: false,
             local: false,
             no_effect: !matches!(kind, FailureKind::NetworkTimeout | FailureKind::Unavailable),
         }
@@ -127,6 +130,12 @@ impl Failure {
     #[must_use]
     pub fn stale_token(mut self) -> Self {
         self.stale_token = true;
+        self
+    }
+
+    #[must_use]
+    pub fn dead_grant(mut self) -> Self {
+        self.dead_grant = true;
         self
     }
 

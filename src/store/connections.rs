@@ -41,6 +41,16 @@ fn save(tx: &mut Txn<'_>, channel: &ChannelId, state: &ConnectionState) -> Resul
     tx.put(Tab::Connections, keys::Key::of(channel).done(), state)
 }
 
+/// Other tokens than those that were refused are in force.
+pub(super) fn revive_grant(tx: &mut Txn<'_>, channel: &ChannelId) -> Result<(), StoreError> {
+    match load(tx, channel)? {
+        Some(state) if state.dead_grant.is_some() => {
+            save(tx, channel, &ConnectionState { dead_grant: None, ..state })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The newest webhook of the channel.
 pub(super) fn webhook_seen(tx: &mut Txn<'_>, channel: &ChannelId, at: Timestamp) -> Result<(), StoreError> {
     let Some(mut state) = load(tx, channel)?.filter(|state| state.last_webhook_at < Some(at)) else {
@@ -82,6 +92,10 @@ pub(super) fn update(
             refuse(&mut state, &failure, now);
             Some(failure)
         }
+        ConnectionChange::GrantDied { message } => {
+            state.dead_grant = Some(message);
+            None
+        }
         ConnectionChange::Webhook => {
             state.last_webhook_at = Some(now);
             None
@@ -117,6 +131,7 @@ fn new_state(kind: &str, enabled: bool, credentials: String, now: Timestamp) -> 
         failures: 0,
         poll_refused: false,
         credentials,
+        dead_grant: None,
     }
 }
 
@@ -124,6 +139,9 @@ fn configure(state: &mut ConnectionState, kind: &str, enabled: bool, credentials
     let renewed = state.credentials != credentials;
     kind.clone_into(&mut state.kind);
     state.credentials = credentials;
+    if renewed {
+        state.dead_grant = None;
+    }
     match (enabled, state.status) {
         (false, _) => state.status = ConnectionStatus::Disabled,
         (true, ConnectionStatus::Disabled) => reconnect(state),
@@ -138,6 +156,7 @@ fn reconnect(state: &mut ConnectionState) {
     state.poll_refused = false;
     state.parked_until = None;
     state.last_error = None;
+    state.dead_grant = None;
 }
 
 fn succeed(state: &mut ConnectionState, what: Success, begun: Timestamp, now: Timestamp) {

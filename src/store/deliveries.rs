@@ -12,7 +12,9 @@ use super::rows::{GO_ON, Rows, STOP, Span};
 use super::tables::Tab;
 use super::txn::Txn;
 use super::{Accepted, Effects, InboxItem, Store, StoreError, codec, connections, keys};
-use crate::model::{ChannelId, ChannelOrderId, Delivery, Failure, Lane, Tiding, Timestamp, Trigger};
+use crate::model::{
+    ChannelId, ChannelOrderId, Delivery, Failure, FailureKind, Lane, Tiding, Timestamp, Trigger,
+};
 
 /// How long a repetition is recognised: longer than any marketplace repeats.
 const REMEMBERED_FOR: Duration = Duration::from_hours(24 * 4);
@@ -27,6 +29,10 @@ const RESOLVE_AGAIN: [Duration; 6] = [
     Duration::from_hours(1),
     Duration::from_hours(6),
 ];
+
+/// So many attempts while the channel says that it knows no such thing: it may be too new, or nothing
+/// but a stranger's invention.
+const NOT_FOUND_ATTEMPTS: usize = 3;
 
 /// What is stored of a delivery beside its body.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,9 +143,14 @@ impl Store {
         .await
     }
 
+    /// Whether this delivery still waits for something. Tables `inbox`, `waiting_at`, `waiting`.
+    pub fn has_delivery(&self, channel: &ChannelId, seq: u64) -> Result<bool, StoreError> {
+        Ok(find(&self.snapshot()?, channel, seq)?.is_some())
+    }
+
     /// T resolve: the orders behind an unresolved delivery are queued, or (`Err`) it waits longer;
-    /// after six attempts, or when nothing stands behind it, the row is dropped with an anomaly
-    /// and a poll. Tables `waiting`, `waiting_at`, `jobs`, `due`.
+    /// after six attempts the row is dropped with an anomaly and a poll, sooner and without a poll
+    /// when nothing stands behind it. Tables `waiting`, `waiting_at`, `jobs`, `due`.
     pub async fn resolve_delivery(
         &self,
         channel: &ChannelId,
@@ -401,19 +412,23 @@ fn resolve(
                 set_aside(tx, channel, seq, &place, (&head, &body), now.plus(RESOLVE_AGAIN[0]))?;
             }
         }
-        Err(failure) if (head.attempts as usize) < RESOLVE_AGAIN.len() => {
+        Err(failure) if (head.attempts as usize) < patience(&failure) => {
             let wait = now.plus(RESOLVE_AGAIN[head.attempts as usize]);
             let due = failure.resume_at.unwrap_or(wait).max(wait);
             let head = Head { attempts: head.attempts + 1, ..head };
             set_aside(tx, channel, seq, &place, (&head, &body), due)?;
         }
-        Ok(_) | Err(_) => {
+        nothing => {
             remove(tx, channel, seq, &place)?;
             effects.anomalies.push("unresolved_delivery".to_owned());
-            effects.poll_now = true;
+            effects.poll_now = nothing.is_err_and(|failure| failure.kind != FailureKind::NotFound);
         }
     }
     Ok(effects)
+}
+
+fn patience(failure: &Failure) -> usize {
+    if failure.kind == FailureKind::NotFound { NOT_FOUND_ATTEMPTS } else { RESOLVE_AGAIN.len() }
 }
 
 /// Whether `text` holds `word` by itself. Too short a word would be found everywhere.

@@ -2,7 +2,7 @@
 
 use super::rows::Rows;
 use super::tables::Tab;
-use super::{Store, StoreError, keys};
+use super::{Store, StoreError, connections, keys};
 use crate::model::{ChannelId, Tokens};
 
 impl Store {
@@ -12,14 +12,16 @@ impl Store {
     }
 
     /// T tokens: the new pair is on disk when this returns; only then may it be used. The
-    /// generation is set by the store: one more than the stored pair's.
+    /// generation is set by the store: one more than the stored pair's. Tables `tokens`,
+    /// `connections`.
     pub async fn put_tokens(&self, channel: &ChannelId, tokens: Tokens) -> Result<Tokens, StoreError> {
-        let row = keys::Key::of(channel).done();
+        let (channel, row) = (channel.clone(), keys::Key::of(channel).done());
         self.write("put_tokens", move |tx| {
             let held: Option<Tokens> = tx.sealed(Tab::Tokens, &row)?;
             let generation = held.map_or(0, |held| held.generation) + 1;
             let tokens = Tokens { generation, ..tokens };
             tx.put_sealed(Tab::Tokens, row, &tokens)?;
+            connections::revive_grant(tx, &channel)?;
             Ok(tokens)
         })
         .await

@@ -254,6 +254,10 @@ pub enum ConnectionChange {
     PollRefused {
         failure: Failure,
     },
+    /// The newest refresh token was refused for good, in these words.
+    GrantDied {
+        message: String,
+    },
     Webhook,
     /// No calls before then.
     Parked {

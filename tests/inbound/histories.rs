@@ -8,12 +8,13 @@ use fenicia::random::Random;
 use fenicia::sandbox::{Deed, Fault, Rule, Wish};
 
 use super::world::World;
-use super::{each, number, seed};
+use super::{each, number, seed, story};
 
 /// Lives that go on beside each other.
 const BESIDE: u64 = 100;
 /// All of a world's lives begin within it.
 const MORNING: Duration = Duration::from_hours(4);
+const MINUTE: Duration = Duration::from_mins(1);
 /// Some changes are announced nowhere and shown by no list: they are found by the next reading, which
 /// the longest-lived rule puts a day away, within the rounds in which it is looked at.
 const AT_MOST: Duration = Duration::from_hours(30);
@@ -92,13 +93,23 @@ async fn histories_of(kind: &'static str, seed: u64, count: u64) -> (u64, u64, D
         }
         let took = world.clock.now().since(begun);
         if left.is_empty() {
-            world.is_sound();
+            it_stays_true(&world).await;
             return (deeds, consents, took);
         }
         left.truncate(5);
         assert!(took <= AT_MOST, "{kind}, seed {seed}, after {took:?}: {left:#?}; {}", world.condition());
         tokio::time::sleep(Duration::from_mins(10)).await;
     }
+}
+
+/// Whatever is still on its way changes nothing any more, and the timelines tell how it came.
+async fn it_stays_true(world: &World) {
+    world.kit().webhooks.settled().await;
+    world.until("nothing is due", (MINUTE, AT_MOST), || world.backlog() == 0).await;
+    assert_eq!(world.untrue(), Vec::<String>::new(), "{}", world.kind);
+    let untold = story::untold(world);
+    assert!(untold.is_empty(), "{}, {} of them: {}", world.kind, untold.len(), untold[0]);
+    world.is_sound();
 }
 
 /// What happens when, in order.

@@ -16,6 +16,7 @@ mod bulk;
 #[path = "../support/disk.rs"]
 mod disk;
 mod histories;
+mod story;
 mod trouble;
 mod world;
 

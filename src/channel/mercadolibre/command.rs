@@ -243,7 +243,7 @@ mod tests {
             order: serde_json::from_value(doc).expect("order"),
             holes: Holes::default(),
             shipment: Part::Seen(serde_json::from_value(shipment).expect("shipment")),
-            carrier: None,
+            carrier: Part::None,
             billing: Part::None,
             notes: Part::None,
             read_at: now(),

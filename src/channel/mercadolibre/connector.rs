@@ -9,7 +9,6 @@ use super::document::{Id, MissedDoc, NoticeDoc, OrderRefDoc, SearchDoc};
 use super::listing::{Listing, Missed, ORDERS, OVERLAP, REACH};
 use super::names::Names;
 use super::notice::{self, Addressee};
-use super::refusal::is_withheld;
 use super::site::Site;
 use super::{ability, command, fetch, map, outbound, probe};
 use crate::channel::{
@@ -173,14 +172,15 @@ impl MercadoLibre {
         }
     }
 
-    /// A shipment or payment that is not (yet) to be seen, or not ours, has no orders.
+    /// A shipment or payment that is not ours has no orders. One that is not to be seen may be too new,
+    /// so that is a failure.
     async fn orders_behind(&self, call: Call<'_>, alias: &str) -> Result<Vec<ChannelOrderId>, Failure> {
         let found: Vec<OrderRefDoc> = if let Some(Id(id)) = alias_id(alias, "shipment") {
             let ask = Ask::shipment("shipment_items", format!("/shipments/{id}/items"));
-            hidden_is_none(self.api.get(call, ask).await.map(|answer| answer.doc))?
+            foreign_is_none(self.api.get(call, ask).await.map(|answer| answer.doc))?
         } else if let Some(Id(id)) = alias_id(alias, "payment") {
             let ask = Ask::one("payment", format!("/collections/{id}"));
-            hidden_is_none(self.api.get(call, ask).await.map(|answer| vec![answer.doc]))?
+            foreign_is_none(self.api.get(call, ask).await.map(|answer| vec![answer.doc]))?
         } else {
             Vec::new()
         };
@@ -212,20 +212,12 @@ impl MercadoLibre {
         }
         let (doc, limit, now) = self.missed_page(call, topic, offset).await?;
         let messages = doc.messages.list();
-        let mut page = Page::default();
-        for tiding in self.news(request.stream, messages) {
-            match tiding {
-                // A name that nobody knows yet would be lost with the page.
-                Tiding::Alias(alias) => {
-                    let orders = self.orders_behind(call, &alias).await?;
-                    page.tidings
-                        .extend(orders.into_iter().map(|order| Tiding::Hint { order, changed_at: None }));
-                }
-                tiding => page.tidings.push(tiding),
-            }
-        }
-        // The place in this list is only a proof that everything before it was stored.
-        page.watermark = Some(now.max(request.from));
+        let mut page = Page {
+            tidings: self.news(request.stream, messages),
+            // The place in this list is only a proof that everything before it was stored.
+            watermark: Some(now.max(request.from)),
+            ..Page::default()
+        };
         let next = offset + messages.len();
         if messages.len() < limit || next >= MISSED_DEEPEST {
             locked(&self.missed).of(request.stream).end(now.max(request.from));
@@ -289,9 +281,9 @@ impl MercadoLibre {
     }
 }
 
-fn hidden_is_none<T>(answer: Result<Vec<T>, Failure>) -> Result<Vec<T>, Failure> {
+fn foreign_is_none<T>(answer: Result<Vec<T>, Failure>) -> Result<Vec<T>, Failure> {
     match answer {
-        Err(failure) if failure.local && is_withheld(&failure) => Ok(Vec::new()),
+        Err(failure) if failure.local && failure.kind == FailureKind::Permission => Ok(Vec::new()),
         answer => answer,
     }
 }

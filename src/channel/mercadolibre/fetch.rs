@@ -6,7 +6,7 @@ use super::api::{Answered, Api, Ask};
 use super::document::{BillingDoc, BillingId, CarrierDoc, Id, OrderDoc, ParcelRefDoc, ShipmentDoc};
 use super::map::{Holes, Part, Reading};
 use super::names::Names;
-use super::refusal::{is_withheld, nonsense};
+use super::refusal::nonsense;
 use super::site::Site;
 use crate::channel::Call;
 use crate::model::{Failure, FailureKind};
@@ -74,26 +74,26 @@ async fn parcel(
     call: Call<'_>,
     order: &OrderDoc,
     holes: Holes,
-) -> Result<(Part<ShipmentDoc>, Option<CarrierDoc>), Failure> {
+) -> Result<(Part<ShipmentDoc>, Part<CarrierDoc>), Failure> {
     let id = match order.shipping.as_ref().and_then(|shipping| *shipping.id) {
         Some(id) => id,
-        None if !holes.shipping => return Ok((Part::None, None)),
+        None if !holes.shipping => return Ok((Part::None, Part::None)),
         None => match forward_shipment(api, call, order).await? {
             Some(id) => id,
-            None => return Ok((Part::Unseen, None)),
+            None => return Ok((Part::Unseen, Part::None)),
         },
     };
     let doc = match shipment(api, call, id.0).await {
         // The order is worth more than its parcel: a shipment may lag behind its order.
-        Err(failure) if failure.local => return Ok((Part::Unseen, None)),
+        Err(failure) if failure.local => return Ok((Part::Unseen, Part::None)),
         answer => answer?,
     };
     let nameless = doc.tracking_method.word().is_empty() && !doc.tracking_number.word().is_empty();
     let carrier = if nameless {
         let ask = Ask::shipment("carrier", format!("/shipments/{}/carrier", id.0));
-        optional(api, call, ask).await?.seen()
+        optional(api, call, ask).await?
     } else {
-        None
+        Part::None
     };
     Ok((Part::Seen(doc), carrier))
 }
@@ -136,7 +136,7 @@ async fn optional<T: DeserializeOwned>(api: &Api, call: Call<'_>, ask: Ask<'_>) 
     match api.get(call, ask).await {
         Ok(answer) => Ok(Part::Seen(answer.doc)),
         Err(failure) if failure.stale_token || failure.kind == FailureKind::RateLimited => Err(failure),
-        Err(failure) if is_withheld(&failure) => Ok(Part::None),
-        Err(_) => Ok(Part::Unseen),
+        Err(failure) if failure.kind.is_temporary() => Ok(Part::Unseen),
+        Err(_) => Ok(Part::None),
     }
 }

@@ -49,6 +49,10 @@ impl<T> Part<T> {
         }
     }
 
+    pub const fn is_unseen(&self) -> bool {
+        matches!(self, Self::Unseen)
+    }
+
     const fn as_seen(&self) -> Option<&T> {
         match self {
             Self::Seen(doc) => Some(doc),
@@ -70,7 +74,7 @@ pub struct Reading {
     pub order: OrderDoc,
     pub holes: Holes,
     pub shipment: Part<ShipmentDoc>,
-    pub carrier: Option<CarrierDoc>,
+    pub carrier: Part<CarrierDoc>,
     pub billing: Part<BillingDoc>,
     pub notes: Part<Vec<NotesDoc>>,
     pub read_at: Timestamp,
@@ -83,10 +87,7 @@ pub fn observe(id: ChannelOrderId, reading: &Reading) -> Observation {
     let items = order.order_items.as_ref().map(|lines| items(lines, order));
     let (payment_status, amounts) = amounts(order, &sale);
     Observation {
-        changed_at: [*order.last_updated, *order.date_last_updated, shipment.and_then(|s| *s.last_updated)]
-            .into_iter()
-            .max()
-            .flatten(),
+        changed_at: changed_at(reading),
         number: Some(order.pack_id.map_or_else(|| id.to_string(), |pack| pack.0.to_string())),
         status: order_status(&sale, parcel(&reading.shipment)),
         payment_status,
@@ -104,9 +105,26 @@ pub fn observe(id: ChannelOrderId, reading: &Reading) -> Observation {
         facts: facts(order, &reading.shipment),
         aliases: aliases(order, shipment),
         anomalies: anomalies(reading, &sale),
-        incomplete: reading.holes.buyer || matches!(reading.shipment, Part::Unseen),
+        incomplete: is_incomplete(reading),
         ..Observation::empty(id, Source::Fetch, reading.read_at)
     }
+}
+
+/// The newest stamp of what was read. The parcel is read after its order, so its stamp says nothing
+/// about a change of the order between the two.
+fn changed_at(reading: &Reading) -> Option<Timestamp> {
+    let order = &reading.order;
+    let parcel = reading.shipment.as_seen().and_then(|shipment| *shipment.last_updated);
+    let parcel = parcel.map(|at| at.min(reading.read_at));
+    [*order.last_updated, *order.date_last_updated, parcel].into_iter().max().flatten()
+}
+
+fn is_incomplete(reading: &Reading) -> bool {
+    reading.holes.buyer
+        || reading.shipment.is_unseen()
+        || reading.carrier.is_unseen()
+        || reading.billing.is_unseen()
+        || reading.notes.is_unseen()
 }
 
 pub fn sale(order: &OrderDoc) -> Sale<'_> {
@@ -245,7 +263,7 @@ fn name(reading: &Reading, destination: Option<&DestinationDoc>) -> Seen<String>
             }
         }
     }
-    if matches!(reading.shipment, Part::Unseen) {
+    if reading.shipment.is_unseen() {
         return Seen::Absent;
     }
     let receiver = destination.and_then(|destination| unmasked(&destination.receiver_name));
@@ -292,7 +310,7 @@ fn shipments(reading: &Reading, items: &[Item]) -> Option<Vec<Shipment>> {
         Part::Seen(doc) => doc,
     };
     let Some(number) = unmasked(&doc.tracking_number) else { return Some(Vec::new()) };
-    let carrier = reading.carrier.as_ref();
+    let carrier = reading.carrier.as_seen();
     let parts =
         items.iter().map(|item| ShipmentItem { line_id: item.line_id.clone(), quantity: item.quantity });
     Some(vec![Shipment {
@@ -399,7 +417,7 @@ fn anomalies(reading: &Reading, sale: &Sale<'_>) -> Vec<Anomaly> {
     if flows.iter().any(|flow| flow == "cbt") {
         tell("cross_border", "A cross-border sale (Global Selling): fenicia shows only part of it");
     }
-    if matches!(reading.shipment, Part::Unseen) && !reading.holes.shipping {
+    if reading.shipment.is_unseen() && !reading.holes.shipping {
         tell("shipment_unreadable", "Mercado Libre does not show the shipment of this order");
     }
     anomalies

@@ -2,7 +2,7 @@
 //! other, and are needed for a few exceptions only.
 
 use super::document::ErrorDoc;
-use crate::model::{Failure, FailureKind, Timestamp};
+use crate::model::{Failure, Timestamp};
 use crate::net::Response;
 
 /// What was asked about. A forged notification may name an order of somebody else, so a 403 about
@@ -57,7 +57,9 @@ pub fn token_refusal(response: &Response, channel: &str, resume_at: Timestamp) -
         423 | 499 | 500.. | ..400 => Failure::unavailable(said.told(response.status)),
         _ => {
             let (why, cure) = token_words(&said.code, channel);
-            Failure::permission(format!("Mercado Libre gives no access ({}): {why} {cure}", said.code))
+            let told = format!("Mercado Libre gives no access ({}): {why} {cure}", said.code);
+            let failure = Failure::permission(told);
+            if said.code == "invalid_grant" { failure.dead_grant() } else { failure }
         }
     };
     failure.http(response.status, request_id(response))
@@ -152,14 +154,10 @@ pub fn nonsense(what: &str, response: &Response) -> Failure {
         .http(response.status, request_id(response))
 }
 
-/// Whether a failure says for good that an optional part is not to be had.
-pub fn is_withheld(failure: &Failure) -> bool {
-    matches!(failure.kind, FailureKind::Permission | FailureKind::NotFound) && !failure.stale_token
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::FailureKind;
 
     fn response(status: u16, body: &str) -> Response {
         Response { status, headers: Vec::new(), body: body.as_bytes().to_vec(), begun_at: Timestamp::EPOCH }
@@ -221,7 +219,14 @@ mod tests {
         let failure = token_refusal(&response(400, body), "mx", Timestamp::EPOCH);
         assert_eq!(failure.kind, FailureKind::Permission);
         assert!(failure.message.ends_with("fenicia connect mx"), "{}", failure.message);
-        assert!(!failure.stale_token);
+        assert!(failure.dead_grant && !failure.stale_token);
+        let blocked = r#"{"message":"blocked","error":"unauthorized_application","status":400,"cause":[]}"#;
+        let blocked = token_refusal(&response(400, blocked), "mx", Timestamp::EPOCH);
+        assert_eq!(
+            (blocked.kind, blocked.dead_grant),
+            (FailureKind::Permission, false),
+            "it may end by itself"
+        );
         let limited = token_refusal(&response(429, "local_rate_limited"), "mx", Timestamp::EPOCH);
         assert_eq!(limited.kind, FailureKind::RateLimited);
         let down = token_refusal(&response(500, "<html>"), "mx", Timestamp::EPOCH);

@@ -43,10 +43,10 @@ fn reading(order: OrderDoc) -> Reading {
         order,
         holes: Holes::default(),
         shipment: Part::None,
-        carrier: None,
+        carrier: Part::None,
         billing: Part::None,
         notes: Part::None,
-        read_at: Timestamp::EPOCH,
+        read_at: Timestamp::parse("2026-11-23T10:00:00Z").expect("a time"),
     }
 }
 
@@ -95,6 +95,31 @@ fn the_order_of_a_cart_is_read_whole() {
     let parcels = seen.shipments.expect("shipments");
     assert_eq!(parcels[0].tracking_number.as_deref(), Some("OJ1BR"));
     assert_eq!(parcels[0].items[0].quantity, 2);
+}
+
+#[test]
+fn a_parcel_read_later_does_not_vouch_for_its_order() {
+    let Some(order) = sample::<OrderDoc>("order_in_pack_paid_MLB.json") else { return };
+    let mut reading = reading(order);
+    reading.shipment = Part::Seen(shipment("ready_to_ship", "printed", "me2", "cross_docking"));
+    // Between the two calls the order may have changed, and then the parcel with it.
+    let asked = Timestamp::parse("2024-11-02T13:59:58Z").expect("a time");
+    reading.read_at = asked;
+    assert_eq!(see(&reading).changed_at, Some(asked));
+}
+
+#[test]
+fn a_part_that_fails_for_now_is_read_again() {
+    let Some(order) = sample::<OrderDoc>("order_in_pack_paid_MLB.json") else { return };
+    let mut reading = reading(order);
+    assert!(!see(&reading).incomplete, "what there is not is not missing");
+    reading.notes = Part::Unseen;
+    let seen = see(&reading);
+    assert_eq!((seen.notes, seen.incomplete), (None, true));
+    (reading.notes, reading.billing) = (Part::None, Part::Unseen);
+    assert!(see(&reading).incomplete);
+    (reading.billing, reading.carrier) = (Part::None, Part::Unseen);
+    assert!(see(&reading).incomplete);
 }
 
 #[test]

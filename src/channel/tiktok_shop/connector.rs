@@ -25,7 +25,8 @@ pub struct TikTokShop {
 const REREAD: Reread = Reread {
     statuses: &[OrderStatus::Pending, OrderStatus::Accepted, OrderStatus::Shipped],
     every: Duration::from_hours(6),
-    max_age: Duration::from_hours(2160),
+    // Orders on hold may wait for months.
+    max_age: Duration::from_hours(8640),
 };
 
 impl Channel for TikTokShop {

@@ -1,5 +1,6 @@
 //! What a poll asks for: the orders, the cancellations and the returns by change time, and once a
-//! day the orders of the last week again.
+//! day the orders of the last week again: what the index held back, and what changed without a new
+//! change time in orders that are closed, such as a note. (Open ones are read again sooner.)
 //!
 //! Pages of orders carry nearly whole orders, so they are taken as readings: an import of thousands
 //! costs one call per hundred. They do not tell refunds; where there may be some, the reading says
@@ -45,7 +46,7 @@ pub const STREAMS: &[Stream] = &[
     stream(ORDERS, false),
     stream(CANCELLATIONS, true),
     stream(RETURNS, true),
-    // What the index held back for longer than the overlap. It has nothing to add to the import.
+    // It has nothing to add to the import.
     Stream { overlap: WEEK, first: Some(OVERLAP), every: DAY, longest: MONTH, ..stream(LAST_WEEK, true) },
 ];
 
@@ -56,7 +57,7 @@ pub async fn list(api: &Api, call: Call<'_>, request: ListRequest<'_>) -> Result
                 .await
         }
         RETURNS => after_sales(api, call, request, "returns", "/return_refund/202309/returns/search").await,
-        name => orders(api, call, request, name == LAST_WEEK).await,
+        _ => orders(api, call, request).await,
     }
 }
 
@@ -83,12 +84,7 @@ fn watermark<T>(request: &ListRequest<'_>, answer: &Answered<T>) -> Option<Times
     request.token.is_none().then_some(earlier)
 }
 
-async fn orders(
-    api: &Api,
-    call: Call<'_>,
-    request: ListRequest<'_>,
-    only_hints: bool,
-) -> Result<Page, Failure> {
+async fn orders(api: &Api, call: Call<'_>, request: ListRequest<'_>) -> Result<Page, Failure> {
     let ask = Ask::post("orders_search", "/order/202309/orders/search", &window(&request))
         .param("page_size", "100")
         .param("sort_field", "update_time")
@@ -97,7 +93,7 @@ async fn orders(
     let read_at = answer.response.begun_at;
     let tidings = answer.doc.orders.list().iter();
     Ok(Page {
-        tidings: tidings.filter_map(|order| tiding(order, read_at, only_hints)).collect(),
+        tidings: tidings.filter_map(|order| tiding(order, read_at)).collect(),
         next: answer.doc.next_page_token.filled().map(str::to_owned),
         watermark: watermark(&request, &answer),
         total: answer.doc.total_count.parse().ok(),
@@ -105,10 +101,10 @@ async fn orders(
 }
 
 /// A row that lacks what makes it a reading is a reason to fetch.
-fn tiding(order: &OrderDoc, read_at: Timestamp, only_hints: bool) -> Option<Tiding> {
+fn tiding(order: &OrderDoc, read_at: Timestamp) -> Option<Tiding> {
     let id = order_id(&order.id)?;
     let whole = order.line_items.is_some() && order.payment.is_some() && order.update_time.0.is_some();
-    if only_hints || !whole {
+    if !whole {
         return Some(Tiding::Hint { order: id, changed_at: order.update_time.0 });
     }
     let source = Source::Listing;

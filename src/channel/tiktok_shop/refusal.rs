@@ -11,6 +11,9 @@ pub const GOOD: i64 = 0;
 const NO_SUCH_OPERATION: [i64; 2] = [36_009_009, 36_009_014];
 /// This order or package is not this shop's.
 const NOT_OURS: i64 = 21_008_111;
+/// The refresh token was used before, or its authorization has ended. Other codes may mean the app,
+/// which can be mended while the token stays good.
+const DEAD_REFRESH_TOKEN: i64 = 36_004_001;
 /// Refusals that say that the thing may have been done before, perhaps by an earlier try of ours:
 /// the parcel is declared, the order's state is another, a cancellation is under way.
 const DONE_BEFORE: [i64; 3] = [21_008_026, 21_008_013, 25_001_011];
@@ -158,10 +161,13 @@ impl Verdict {
                     self.by_code(code, told, response, channel)
                 }
                 Some(_) if response.status >= 500 => Failure::unavailable(told),
-                Some(_) => Failure::permission(format!(
-                    "{told}. The authorization has ended, or app_key and app_secret do not belong together. \
-                     Compare both with Partner Center, then reconnect: fenicia connect {channel}"
-                )),
+                Some(code) => {
+                    let failure = Failure::permission(format!(
+                        "{told}. The authorization has ended, or app_key and app_secret do not belong together. \
+                         Compare both with Partner Center, then reconnect: fenicia connect {channel}"
+                    ));
+                    if code == DEAD_REFRESH_TOKEN { failure.dead_grant() } else { failure }
+                }
                 None => Failure { stale_token: false, ..by_status(response.status, told) },
             }
         };
@@ -358,11 +364,13 @@ mod tests {
             (200, r#"{"code":36009007,"message":""}"#, K::NetworkTimeout),
             (429, "", K::RateLimited),
             (502, "<html>", K::Unavailable),
+            (200, r#"{"code":36004002,"message":"app secret"}"#, K::Permission),
             (403, "", K::Permission),
         ] {
             let response = response(status, body);
             let failure = Verdict::of(&response).token_refusal(&response, "tt", Timestamp::EPOCH);
             assert_eq!(failure.kind, kind, "{status} {body}");
+            assert_eq!(failure.dead_grant, body.contains("36004001"), "{status} {body}");
             assert!(!failure.stale_token);
         }
     }

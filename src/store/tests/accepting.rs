@@ -109,6 +109,26 @@ async fn a_name_that_nobody_knows_waits_and_is_resolved_or_given_up_with_a_poll(
 }
 
 #[tokio::test]
+async fn a_name_behind_which_nothing_is_found_is_given_up_sooner_and_without_a_poll() {
+    let mut bench = Bench::configured().await;
+    let invented = bench.deliver("d1", vec![Tiding::Alias("shipment:9".to_owned())]).await.unresolved[0].0;
+    for attempt in 0..=3 {
+        let missing = Err(Failure::not_found("there is no such shipment"));
+        let effects =
+            bench.store.resolve_delivery(&tienda(), invented, missing, bench.now).await.expect("ok");
+        let given_up = if attempt == 3 { vec!["unresolved_delivery".to_owned()] } else { Vec::new() };
+        assert_eq!((effects.anomalies, effects.poll_now), (given_up, false), "{attempt}");
+        bench.later(600);
+    }
+    let foreign = bench.deliver("d2", vec![Tiding::Alias("shipment:8".to_owned())]).await.unresolved[0].0;
+    let effects =
+        bench.store.resolve_delivery(&tienda(), foreign, Ok(Vec::new()), bench.now).await.expect("ok");
+    assert_eq!((effects.anomalies.len(), effects.poll_now), (1, false));
+    assert!(!bench.store.has_delivery(&tienda(), foreign).expect("read"));
+    assert_eq!(bench.store.channel_counts(&tienda(), bench.now).expect("counts").backlog, 0);
+}
+
+#[tokio::test]
 async fn a_resolved_name_queues_its_orders() {
     let bench = Bench::configured().await;
     let effects = bench.deliver("d1", vec![Tiding::Alias("pack:1".to_owned())]).await;

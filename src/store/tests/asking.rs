@@ -207,7 +207,12 @@ async fn tokens_grow_by_one_generation_and_lie_sealed() {
     };
     assert!(bench.store.tokens(&tienda()).expect("read").is_none());
     assert_eq!(bench.store.put_tokens(&tienda(), tokens("one")).await.expect("put").generation, 1);
+    let died = ConnectionChange::GrantDied { message: "used before".to_owned() };
+    bench.store.update_connection(&tienda(), died, bench.now).await.expect("noted");
+    let dead = || bench.store.connection(&tienda()).expect("read").expect("configured").dead_grant;
+    assert_eq!(dead().as_deref(), Some("used before"));
     assert_eq!(bench.store.put_tokens(&tienda(), tokens("two")).await.expect("put").generation, 2);
+    assert_eq!(dead(), None, "the mark is about the tokens before");
     let held = bench.store.tokens(&tienda()).expect("read").expect("held");
     assert_eq!((held.access.expose(), held.generation), ("two", 2));
 }

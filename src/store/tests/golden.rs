@@ -179,8 +179,11 @@ fn connections_and_tokens() {
         failures: 5,
         poll_refused: false,
         credentials: "print".to_owned(),
+        dead_grant: None,
     };
     check("connection", Tab::Connections, &state);
+    let dead = ConnectionState { dead_grant: Some("used before".to_owned()), ..state };
+    check("connection_with_dead_grant", Tab::Connections, &dead);
     let tokens = Tokens {
         access: Secret::new("a"),
         expires_at: Some(at(1)),
