@@ -35,12 +35,12 @@ const bar = (text = "", reload) => {
   link.hidden = !reload;
 };
 
-// Fragments: the page's own address once more; parts are replaced where they differ.
+// Fragments: the page once more; parts are replaced where they differ.
 const fetched = async (url, options = {}) => {
   const reply = await fetch(url, { ...options, headers: { "Fenicia-Fragment": "1" } });
   return { reply, doc: parse(await reply.text()) };
 };
-const bare = (el) => el.className + el.innerHTML.replace(/name="(csrf|key)" value="[^"]*"|<time[^>]*data-ago[^>]*>[^<]*/g, "");
+const bare = (el) => el.className + el.innerHTML.replace(/name="(csrf|key)" value="[^"]*"| open=""|<time[^>]*data-ago[^>]*>[^<]*/g, "");
 const held = (el) => {
   const picked = getSelection(), at = document.activeElement;
   return (el.contains(at) && at.matches("input, select, textarea, [aria-busy]")) || (!picked.isCollapsed && el.contains(picked.anchorNode));
@@ -49,16 +49,16 @@ const icons = (doc) => $$("symbol", doc).forEach((icon) => id(icon.id) || $(".sp
 const put = (el, next) => {
   if (!next || bare(el) === bare(next)) return;
   if (held(el)) { el.classList.add("mark"); el.title = w.changed; return; }
-  const stops = "a, button, summary", at = $$(stops, el).indexOf(document.activeElement), open = $$("details[id][open]", el);
+  const stops = "a, button, summary", at = $$(stops, el).indexOf(document.activeElement), was = $$("details", el);
   if (el.matches("[data-say]")) say(next.textContent.trim());
   el.replaceWith(document.adoptNode(next));
-  open.forEach((old) => id(old.id)?.setAttribute("open", ""));
+  $$("details", next).forEach((d, i) => { d.open = (d.id ? was.find((o) => o.id === d.id) : was[i])?.open ?? d.open; });
   if (at >= 0) $$(stops, next)[at]?.focus();
 };
 const swap = (doc) => {
   icons(doc);
   $$("[id][data-live]").forEach((el) => put(el, id(el.id, doc)));
-  // Rows keep their places: new ones wait behind a link, gone ones are dimmed.
+  // Rows keep their places: new ones wait, gone ones are dimmed.
   const list = $("[data-rows]"), next = $("[data-rows]", doc);
   if (list && next && [...next.rows].some((row) => !id(row.id))) id("fresh").hidden = false;
   for (const row of list ? [...list.rows] : []) {
@@ -83,7 +83,7 @@ const refresh = async () => {
   setTimeout(() => { fetching = false; if (again) { again = false; refresh(); } }, 1000);
 };
 
-// The stream of events: ids only, the content is fetched.
+// The stream: ids only.
 let source, heard = Date.now(), lostAt, wait = 2000, hiding;
 const clock = () => new Date().toLocaleTimeString("en-GB");
 const mark = () => $$(".live").forEach((el) => {

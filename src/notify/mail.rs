@@ -113,6 +113,10 @@ fn refused(host: &str, error: &Error) -> Undelivered {
             "the mail server {host} does not let us in ({words}). Correct username and password in the config, then \
              reload"
         )
+    } else if is_unreachable(error) {
+        format!(
+            "the mail server {host} is not reached ({words}). Compare smtp in the config with the server's name and port"
+        )
     } else {
         format!("the mail server {host}: {words}")
     };
@@ -122,19 +126,25 @@ fn refused(host: &str, error: &Error) -> Undelivered {
 /// Answers of a server that wants another login, or one at all.
 const NO_LOGIN: [&str; 3] = ["530", "534", "535"];
 
+/// What lies behind an error, as far as the system told it.
+fn io_causes(error: &Error) -> impl Iterator<Item = &std::io::Error> {
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    causes.filter_map(|cause| cause.downcast_ref())
+}
+
+/// No connection came about.
+fn is_unreachable(error: &Error) -> bool {
+    use std::io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable, NotFound, TimedOut};
+    let unreached = [ConnectionRefused, HostUnreachable, NetworkUnreachable, NotFound, TimedOut];
+    error.status().is_none() && io_causes(error).any(|cause| unreached.contains(&cause.kind()))
+}
+
 /// Why the handshake was given up, if the certificate is to blame.
 fn certificate_fault(error: &Error) -> Option<String> {
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        let wrapped = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        if let Some(rustls::Error::InvalidCertificate(fault)) =
-            wrapped.and_then(|inner| inner.downcast_ref::<rustls::Error>())
-        {
-            return Some(without_addresses(&fault.to_string()));
-        }
-        source = cause.source();
-    }
-    None
+    io_causes(error).find_map(|cause| match cause.get_ref()?.downcast_ref::<rustls::Error>()? {
+        rustls::Error::InvalidCertificate(fault) => Some(without_addresses(&fault.to_string())),
+        _ => None,
+    })
 }
 
 /// A server's answer may name people; at most 300 characters of it are kept, on one line.

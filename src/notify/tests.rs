@@ -393,4 +393,9 @@ async fn a_mail_server_that_refuses_is_told_without_addresses_and_secrets() {
         "{refused:?}"
     );
     assert!(!is_password_in(&refused.why), "{refused:?}");
+
+    let closed =
+        TcpListener::bind("127.0.0.1:0").await.expect("bound").local_addr().expect("an address").port();
+    let refused = send(&Target::Email(mailbox(closed, Security::None))).await.expect_err("nobody listens");
+    assert!(refused.why.contains("is not reached") && refused.why.contains("Compare smtp"), "{refused:?}");
 }

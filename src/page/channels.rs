@@ -292,6 +292,9 @@ fn tally(reader: &Reader<'_>, known: &[Known]) -> String {
 pub fn sentence(reader: &Reader<'_>, known: &[Known]) -> String {
     let (w, language) = (reader.w, reader.language());
     let used: Vec<&Known> = known.iter().filter(|known| known.connection.enabled).collect();
+    if used.is_empty() {
+        return w.no_channels.to_owned();
+    }
     let well = used.iter().filter(|known| known.status() == ConnectionStatus::Connected).count();
     if well == used.len() {
         return language.count(well as u64, (w.all_in_step_one, w.all_in_step_other));

@@ -76,6 +76,7 @@ struct Orders {
     empty: String,
     hints: Vec<String>,
     first_run: bool,
+    can_sync: bool,
     counted: String,
     newest: Option<String>,
     older: Option<String>,
@@ -122,6 +123,7 @@ pub async fn show(reader: &Reader<'_>) -> Answer {
         here: filters.href("/orders", &[]),
         empty: empty(reader, &filters, &summary, expired),
         hints: if summary.total == 0 { hints(reader) } else { Vec::new() },
+        can_sync: summary.total == 0 && reader.can_act() && !reader.api.handle.channels().is_empty(),
         first_run: summary.total == 0,
         counted: counted(reader, rows.len(), total, next.is_some()),
         newest: paged.then(|| filters.href("/orders", &[])),
@@ -261,8 +263,8 @@ fn empty(reader: &Reader<'_>, filters: &Filters, summary: &Summary, expired: boo
         return w.search_expired.to_owned();
     }
     match filters.pairs().len() as u64 {
-        _ if summary.total == 0 => w.no_orders_yet.to_owned(),
         0 => w.no_orders_yet.to_owned(),
+        _ if summary.total == 0 => w.no_orders_yet.to_owned(),
         count => reader.language().count(count, (w.none_match_one, w.none_match_other)),
     }
 }
@@ -270,12 +272,16 @@ fn empty(reader: &Reader<'_>, filters: &Filters, summary: &Summary, expired: boo
 /// How each channel tells of its orders, while there are none.
 fn hints(reader: &Reader<'_>) -> Vec<String> {
     let w = reader.w;
+    let channels = reader.api.handle.channels();
+    if channels.is_empty() {
+        return vec![w.no_channels.to_owned()];
+    }
     let hint = |connection: std::sync::Arc<crate::actors::Connection>| {
         let next = connection.next_poll_at().map(|at| reader.moments.short(at).text)?;
         let phrase = if connection.kind.method.takes_webhooks() { w.tells_at_once } else { w.is_asked };
         Some(fill(phrase, &[("c", &connection.name), ("t", &next)]))
     };
-    reader.api.handle.channels().into_iter().filter_map(hint).collect()
+    channels.into_iter().filter_map(hint).collect()
 }
 
 #[derive(Template)]
