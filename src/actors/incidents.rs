@@ -63,7 +63,7 @@ pub fn webhooks_off(key: String, channel: &ChannelId, failure: &Failure) -> Inci
         order: None,
         error: None,
         message: format!(
-            "Channel {channel} does not send webhooks, so its orders come by poll only: {}",
+            "Channel {channel} does not send webhooks, so its orders come by poll only. {}",
             failure.message
         ),
         advice:

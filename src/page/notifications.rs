@@ -99,7 +99,8 @@ fn line(reader: &Reader<'_>, told: &Notification) -> Line {
     let (why, advice) = match &told.error {
         Some(error) => {
             let telling = failure::tell(reader, error, Context::of(&title_of_channel));
-            (telling.why, Said::own(telling.advice))
+            let usual = told.advice == error.kind.advice();
+            (telling.why, if usual { Said::own(telling.advice) } else { say(&told.advice) })
         }
         None => (say(&told.message), say(&told.advice)),
     };

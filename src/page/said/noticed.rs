@@ -81,4 +81,17 @@ pub(super) static LINES: &[Line] = &[
     ["it answers {n}: {q}.", "Responde {n}: {q}.", "Responde {n}: {q}."],
     ["it answers {n}.", "Responde {n}.", "Responde {n}."],
     ["no longer in the config.", "Ya no está en la configuración.", "Não está mais na configuração."],
+
+    ["The disk under the data folder is nearly full, so deliveries of webhooks are refused.", "El disco de la carpeta de datos está casi lleno, así que se rechazan los avisos de los canales.", "O disco da pasta de dados está quase cheio, então os avisos dos canais são recusados."],
+    ["Free some space there.", "Libera espacio ahí.", "Libere espaço nele."],
+    ["The marketplaces send again what was refused, and the polls fetch the rest; below 64 MiB fenicia does not start.", "Los canales vuelven a enviar lo rechazado y las revisiones traen el resto; con menos de 64 MiB fenicia no arranca.", "Os canais reenviam o que foi recusado e as verificações buscam o resto; com menos de 64 MiB o fenicia não inicia."],
+    ["Channel {x}: no poll has come to its end since {y}, so orders may be missing whose webhook was lost.", "Canal {x}: ninguna revisión ha terminado desde {y}, así que pueden faltar pedidos cuyo aviso se perdió.", "Canal {x}: nenhuma verificação terminou desde {y}, então podem faltar pedidos cujo aviso se perdeu."],
+    ["Look at the channel's errors and its rate limit.", "Mira los errores del canal y su límite de consultas.", "Veja os erros do canal e o limite de consultas."],
+    ["fenicia goes on trying; if nothing moves, report the log.", "fenicia lo sigue intentando; si nada avanza, reporta el registro.", "O fenicia continua tentando; se nada avançar, relate o registro."],
+    ["Channel {x} does not send webhooks, so its orders come by poll only.", "El canal {x} no envía avisos, así que sus pedidos llegan solo por revisión.", "O canal {x} não envia avisos, então os pedidos chegam só por verificação."],
+    ["Correct what the message names, most often `public_url` under [webhooks] in config.toml, then reload.", "Corrige lo que dice el mensaje, casi siempre `public_url` en [webhooks] de config.toml, y recarga.", "Corrija o que a mensagem indica, quase sempre `public_url` em [webhooks] do config.toml, e recarregue."],
+    ["It is tried again every hour.", "Se intenta de nuevo cada hora.", "Tenta-se de novo a cada hora."],
+    ["Orders cannot be listed.", "No se pueden listar los pedidos.", "Não é possível listar os pedidos."],
+    ["Correct what the message names in config.toml or at the marketplace; `fenicia check --online` tells more.", "Corrige lo que dice el mensaje en config.toml o en el canal; `fenicia check --online` dice más.", "Corrija o que a mensagem indica no config.toml ou no canal; `fenicia check --online` diz mais."],
+    ["The poll is tried again on its schedule.", "La revisión se repite según su horario.", "A verificação se repete no seu horário."],
 ];
