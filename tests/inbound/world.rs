@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fenicia::actors::Handle;
+use fenicia::actors::{ConsentError, Handle};
 use fenicia::channel::{Call, Env, Fetched};
 use fenicia::clock::Clock;
 use fenicia::config;
@@ -101,12 +101,20 @@ impl World {
 
     /// As `kill -9`: what was committed is there at the next start, nothing else.
     pub async fn kill(&mut self) {
-        let left = self.disk.as_it_is();
         let Daemon { store, handle, serving, .. } = self.daemon.take().expect("the daemon runs");
         drop(serving);
+        // Nobody is answered any more: whatever was, is on the disk.
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        let left = self.disk.as_it_is();
         handle.stop(Duration::ZERO).await;
         store.close().await;
         self.disk = left;
+    }
+
+    pub fn is_running(&self) -> bool {
+        self.daemon.is_some()
     }
 
     fn daemon(&self) -> &Daemon {
@@ -309,20 +317,30 @@ impl World {
         {
             return false;
         }
+        while !self.consent().await {
+            tokio::time::sleep(Duration::from_mins(1)).await;
+        }
+        true
+    }
+
+    /// The owner consents in a browser. False when the weather spoils it, so that it must be begun anew.
+    async fn consent(&self) -> bool {
         let redirect = format!("https://orders.example.com/oauth/{}/callback", self.id);
         let address = self.handle().begin_consent(&self.id, redirect);
         let address = address.expect("such a marketplace asks for a consent");
         let browser = http().send(Request::new("test", Method::Get, address), HOUR, self.clock.now()).await;
-        let answer = browser.expect("an answer");
-        let back = answer.header("location").expect("a way back").to_owned();
+        let back = browser.ok().and_then(|answer| answer.header("location").map(str::to_owned));
+        let Some(back) = back else { return false };
         let query = back.split_once('?').expect("a query").1.as_bytes();
         let field = |name: &str| {
             let mut pairs = form_urlencoded::parse(query);
             pairs.find(|(own, _)| own == name).expect("a field").1.into_owned()
         };
-        let consented = self.handle().finish_consent(&self.id, &field("state"), &field("code")).await;
-        consented.unwrap_or_else(|error| panic!("{}: {error}", self.kind));
-        true
+        match self.handle().finish_consent(&self.id, &field("state"), &field("code")).await {
+            Ok(()) => true,
+            Err(ConsentError::Refused(failure)) if failure.kind.is_temporary() => false,
+            Err(error) => panic!("{}: {error}", self.kind),
+        }
     }
 
     /// Fields that are not stored as a fresh reading by the connector has them.
