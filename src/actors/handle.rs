@@ -11,6 +11,7 @@ use super::batcher::Batcher;
 use super::channel;
 use super::connection::{Connection, Live, with_tokens};
 use super::consent::Consents;
+use super::ledger::Kept;
 use super::root::{self, Root};
 use super::session::Session;
 use super::{ConsentError, Shared, Targets};
@@ -241,6 +242,9 @@ fn connection(
 ) -> Connection {
     let id = channel.id().clone();
     let credentials = channel.credentials();
+    if let Some(wire) = connector.wire() {
+        wire.resume(Arc::new(Kept { channel: id.clone(), store: shared.store.clone() }));
+    }
     Connection {
         name: channel.name.clone(),
         kind: channel.kind,

@@ -26,6 +26,7 @@ mod errand;
 mod handle;
 mod incidents;
 mod janitor;
+mod ledger;
 mod notifier;
 mod order;
 mod poll;

@@ -27,6 +27,8 @@ use crate::model::{
     RateLimit, Timestamp, Tokens,
 };
 
+use crate::net::Wire;
+
 pub use crate::model::{Delivery, Memo, Tiding};
 
 pub use dormant::Dormant;
@@ -111,9 +113,14 @@ pub trait Channel: Send + Sync {
         Box::pin(async { Err(Failure::unsupported("this marketplace has no consent flow")) })
     }
 
+    /// The way out that all calls take; `None` for a channel that makes none.
+    fn wire(&self) -> Option<&Wire> {
+        None
+    }
+
     /// What the marketplace last said about our allowance.
     fn rate_limit(&self) -> RateLimit {
-        RateLimit::default()
+        self.wire().map(Wire::rate_limit).unwrap_or_default()
     }
 
     // ---- outwards ------------------------------------------------------------------------

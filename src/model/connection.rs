@@ -58,6 +58,14 @@ pub struct RateLimit {
     pub resets_at: Option<Timestamp>,
 }
 
+/// At least so much of an allowance was left at that moment, in calls or the marketplace's points.
+/// Negative: more was spent than there was.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Left {
+    pub tokens: f64,
+    pub at: Timestamp,
+}
+
 /// What lets us call a marketplace. Sealed on disk, written before it is used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tokens {

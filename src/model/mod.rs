@@ -18,7 +18,7 @@ mod time;
 
 pub use action::{Action, ActionRequest, ActionState, CancelReason, Memo, ShipLine};
 pub use capability::{CancelAbility, Capabilities, ReasonChoice, ShipAbility, TrackingAbility};
-pub use connection::{ChannelError, ConnectionState, ConnectionStatus, Credentials, RateLimit, Tokens};
+pub use connection::{ChannelError, ConnectionState, ConnectionStatus, Credentials, Left, RateLimit, Tokens};
 pub use event::{Event, EventKind, FieldChange, Trigger};
 pub use failure::{Failure, FailureKind};
 pub use ids::{ActionId, BadChannelId, ChannelId, ChannelOrderId, OrderKey, SyncId};

@@ -6,7 +6,7 @@ use super::bucket::Bucket;
 use super::lanes::{Fair, backlog, is_urgent, per_lane};
 use super::line::{Head, Line, Waiter};
 use super::{Limit, LimitNews};
-use crate::model::{Lane, RateLimit, Timestamp};
+use crate::model::{Lane, Left, RateLimit, Timestamp};
 
 /// Most calls of one connection that wait at a time.
 const MOST_WAITING: usize = 1_024;
@@ -157,6 +157,27 @@ impl Allowance {
         }
     }
 
+    /// Goes on where an earlier process stopped.
+    pub(super) fn resume(&mut self, left: impl Fn(&str) -> Option<Left>, now: Timestamp) {
+        for (operation, bucket) in self.buckets() {
+            bucket.resume(left(operation), now);
+        }
+    }
+
+    /// The notes to write before the calls let through so far may be sent.
+    pub(super) fn owed(&mut self, now: Timestamp) -> Vec<(&'static str, Left)> {
+        self.advance(now);
+        self.buckets().filter_map(|(operation, bucket)| Some((operation, bucket.owed()?))).collect()
+    }
+
+    /// This note is on disk.
+    pub(super) fn note(&mut self, operation: &str, left: Left, now: Timestamp) {
+        let of_it = self.buckets().find(|(own, _)| *own == operation);
+        if let Some((_, bucket)) = of_it {
+            bucket.note(left, now);
+        }
+    }
+
     /// Of the bucket for all, else of the emptiest.
     pub(super) fn rate_limit(&mut self, now: Timestamp) -> RateLimit {
         self.advance(now);
@@ -167,9 +188,13 @@ impl Allowance {
     }
 
     fn advance(&mut self, now: Timestamp) {
-        let own = self.lines.iter_mut().filter_map(|line| line.bucket.as_mut());
-        own.chain(self.shared.as_mut().map(|shared| &mut shared.bucket))
-            .for_each(|bucket| bucket.advance(now));
+        self.buckets().for_each(|(_, bucket)| bucket.advance(now));
+    }
+
+    /// All there are, by operation; the one for all has the empty name.
+    fn buckets(&mut self) -> impl Iterator<Item = (&'static str, &mut Bucket)> {
+        let own = self.lines.iter_mut().filter_map(|line| Some((line.operation, line.bucket.as_mut()?)));
+        own.chain(self.shared.as_mut().map(|shared| ("", &mut shared.bucket)))
     }
 
     fn line_of(&self, operation: &str) -> usize {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Limit, LimitNews};
-use crate::model::{RateLimit, Timestamp};
+use crate::model::{Left, RateLimit, Timestamp};
 
 /// We refill a little slower than the marketplace does: calls travel for unequal times, so that two
 /// of them sent exactly one interval apart may arrive closer than that.
@@ -12,9 +12,9 @@ const PACE: f64 = 0.98;
 /// Tokens are compared with this slack, because the times are whole milliseconds.
 const EPSILON: f64 = 1e-6;
 
-/// Below this rate (1 call per 10 s) a new bucket is half full: a daemon that restarts again and
-/// again would otherwise spend the whole allowance each time.
-const SLOW_PER_SECOND: f64 = 0.1;
+/// A note about what is left allows for what flows in so long, at least for one call and at most for
+/// a quarter of the bucket: so much less is known after a crash.
+const NOTED_AHEAD_SECONDS: f64 = 10.0;
 
 /// Longest time that one answer can park a bucket.
 const LONGEST_PARK: Duration = Duration::from_hours(24);
@@ -27,7 +27,10 @@ pub(super) struct Bucket {
     reserve: f64,
     /// Negative after a call that cost more than the bucket holds.
     tokens: f64,
-    /// When `tokens` was right.
+    /// What the last note lets a restart believe to be left; the calls under way may have taken
+    /// more, until the next note is on disk.
+    noted: f64,
+    /// When `tokens` and `noted` were right.
     at: Timestamp,
     parked_until: Option<Timestamp>,
     /// The park has just ended: the marketplace lets one call through, whatever our count says.
@@ -41,12 +44,12 @@ impl Bucket {
     pub(super) fn new(limit: &Limit, now: Timestamp) -> Self {
         let per_second = positive(limit.per_second).unwrap_or(1.0);
         let burst = positive(limit.burst).unwrap_or(1.0);
-        let tokens = if per_second < SLOW_PER_SECOND { (burst / 2.0).max(burst.min(1.0)) } else { burst };
         Self {
             per_second,
             burst,
             reserve: positive(limit.reserve).unwrap_or(0.0),
-            tokens,
+            tokens: burst,
+            noted: burst - ahead(per_second, burst),
             at: now,
             parked_until: None,
             granted: false,
@@ -58,6 +61,33 @@ impl Bucket {
     /// A bucket for an operation without a documented limit, made to hold what answers say.
     pub(super) fn unlimited(operation: &'static str, now: Timestamp) -> Self {
         Self::new(&Limit { operation, per_second: 1_000.0, burst: 1_000.0, reserve: 0.0 }, now)
+    }
+
+    /// Goes on where an earlier process stopped. Without a note it never took more than goes without
+    /// one.
+    pub(super) fn resume(&mut self, left: Option<Left>, now: Timestamp) {
+        self.advance(now);
+        let all = self.burst - ahead(self.per_second, self.burst);
+        self.noted = left.map_or(all, |left| self.grown(left, now)).min(all);
+        self.tokens = self.tokens.min(self.noted);
+    }
+
+    /// The note to write before the calls let through so far may be sent, if one is necessary.
+    pub(super) fn owed(&self) -> Option<Left> {
+        let ahead = ahead(self.per_second, self.burst);
+        let owed = self.tokens < self.noted - EPSILON;
+        owed.then(|| Left { tokens: self.tokens - ahead, at: self.at })
+    }
+
+    /// This note is on disk.
+    pub(super) fn note(&mut self, left: Left, now: Timestamp) {
+        self.advance(now);
+        self.noted = self.grown(left, now);
+    }
+
+    fn grown(&self, left: Left, now: Timestamp) -> f64 {
+        let flown_in = now.since(left.at).as_secs_f64() * self.rate();
+        (left.tokens + flown_in).min(self.burst - ahead(self.per_second, self.burst))
     }
 
     /// Brings the count up to `now`. Nothing flows in while the bucket is parked, so that a park
@@ -81,6 +111,7 @@ impl Bucket {
         }
         let flown_in = now.since(self.at).as_secs_f64() * self.rate();
         self.tokens = (self.tokens + flown_in).min(self.burst);
+        self.noted = (self.noted + flown_in).min(self.burst - ahead(self.per_second, self.burst));
         self.at = now;
     }
 
@@ -185,6 +216,11 @@ impl Bucket {
     }
 }
 
+/// What a note allows for. A bucket that holds hardly one call needs a note for each.
+fn ahead(per_second: f64, burst: f64) -> f64 {
+    if burst < 2.0 { 0.0 } else { (per_second * NOTED_AHEAD_SECONDS).max(1.0).min(burst / 4.0) }
+}
+
 fn positive(number: f64) -> Option<f64> {
     (number.is_finite() && number > 0.0).then_some(number)
 }
@@ -223,10 +259,52 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_limit_starts_half_full_and_a_fast_one_full() {
-        assert_eq!(drain(&mut bucket(0.0056, 20.0, 0.0), START, false), 10);
+    fn a_new_bucket_is_full() {
+        assert_eq!(drain(&mut bucket(0.0056, 20.0, 0.0), START, false), 20);
         assert_eq!(drain(&mut bucket(0.0056, 1.0, 0.0), START, false), 1);
         assert_eq!(drain(&mut bucket(0.5, 30.0, 0.0), START, false), 30);
+    }
+
+    #[test]
+    fn a_quiet_channel_owes_no_note_and_a_busy_one_some_a_minute() {
+        let mut bucket = bucket(0.5, 30.0, 0.0);
+        let mut notes = 0;
+        let mut call = |bucket: &mut Bucket, now| {
+            bucket.advance(now);
+            bucket.take(1.0);
+            bucket.finish(1.0);
+            if let Some(left) = bucket.owed() {
+                bucket.note(left, now);
+                notes += 1;
+            }
+            notes
+        };
+        for minute in 0..60 {
+            assert_eq!(call(&mut bucket, at(minute * 60_000)), 0);
+        }
+        let mut now = at(3_600_000);
+        let busy = at(7_200_000);
+        while now < busy {
+            now = bucket.ready_at(1.0, false).max(now);
+            call(&mut bucket, now);
+        }
+        assert!((280..400).contains(&call(&mut bucket, now)), "one in some ten seconds");
+    }
+
+    #[test]
+    fn goes_on_where_the_last_note_says_and_waits_for_what_it_lacks() {
+        let mut known = bucket(0.5, 30.0, 0.0);
+        known.resume(Some(Left { tokens: -1.0, at: START }), at(10_000));
+        assert_eq!(drain(&mut known, at(10_000), false), 3, "4.9 have flown in");
+        let mut empty = bucket(0.0056, 20.0, 0.0);
+        empty.resume(Some(Left { tokens: 0.0, at: START }), START);
+        assert!(empty.ready_at(1.0, false) > at(178_000));
+        let mut unknown = bucket(0.0056, 20.0, 0.0);
+        unknown.resume(None, START);
+        assert_eq!(drain(&mut unknown, START, false), 19);
+        let mut long_ago = bucket(0.0056, 20.0, 0.0);
+        long_ago.resume(Some(Left { tokens: -5.0, at: START }), at(86_400_000));
+        assert_eq!(drain(&mut long_ago, at(86_400_000), false), 19);
     }
 
     #[test]
@@ -345,6 +423,39 @@ mod tests {
                     taken += cost;
                     let most = burst + now.since(START).as_secs_f64() * per_second + 0.001;
                     prop_assert!(taken <= most, "{taken} > {most}");
+                }
+            }
+        }
+
+        #[test]
+        fn never_gives_more_through_any_number_of_crashes(
+            per_second in 0.001_f64..50.0,
+            burst in 1.0_f64..100.0,
+            steps in prop::collection::vec((0_u64..20_000, 0.1_f64..1.0, prop::bool::weighted(0.2)), 1..200),
+        ) {
+            let mut alive = bucket(per_second, burst, 0.0);
+            let mut ledger = None;
+            alive.resume(ledger, START);
+            let mut now = START;
+            // The marketplace's own count.
+            let mut left = burst;
+            for (millis, cost, dies) in steps {
+                now = now.plus(Duration::from_millis(millis));
+                left = (left + Duration::from_millis(millis).as_secs_f64() * per_second).min(burst);
+                if dies {
+                    alive = bucket(per_second, burst, 0.0);
+                    alive.resume(ledger, now);
+                }
+                alive.advance(now);
+                if alive.ready_at(cost, false) <= now {
+                    alive.take(cost);
+                    if let Some(owed) = alive.owed() {
+                        ledger = Some(owed);
+                        alive.note(owed, now);
+                    }
+                    alive.finish(cost);
+                    left -= cost;
+                    prop_assert!(left >= -0.001, "{left}");
                 }
             }
         }

@@ -1,14 +1,14 @@
 //! Where calls wait for their turn: the allowance and the breaker, made asynchronous.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
 
 use super::allowance::{Allowance, Place, TooLong, patience};
 use super::breaker::{Admission, Breaker};
-use super::{Limit, LimitNews};
+use super::{Ledger, Limit, LimitNews};
 use crate::clock::Clock;
 use crate::model::{Failure, Lane, RateLimit, Timestamp};
 use crate::random::Random;
@@ -24,6 +24,9 @@ pub(super) struct Gate {
     state: Mutex<State>,
     /// The allowance or the breaker changed: everyone who waits looks again.
     changed: Notify,
+    ledger: OnceLock<Arc<dyn Ledger>>,
+    /// One note at a time: it covers all calls that were let through meanwhile.
+    noting: tokio::sync::Mutex<()>,
 }
 
 struct State {
@@ -52,7 +55,35 @@ impl Gate {
     pub(super) fn new(clock: Clock, random: Random, limits: &[Limit]) -> Self {
         let allowance = Allowance::new(limits, clock.now());
         let state = State { allowance, breaker: Breaker::default(), turns: HashMap::new() };
-        Self { clock, random, state: Mutex::new(state), changed: Notify::new() }
+        Self {
+            clock,
+            random,
+            state: Mutex::new(state),
+            changed: Notify::new(),
+            ledger: OnceLock::new(),
+            noting: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// Goes on where the ledger says that an earlier process stopped, and writes into it from now on.
+    /// Only the first ledger counts.
+    pub(super) fn resume(&self, ledger: Arc<dyn Ledger>) {
+        let ledger = self.ledger.get_or_init(|| ledger);
+        self.lock().allowance.resume(|operation| ledger.left(operation), self.clock.now());
+    }
+
+    /// Puts down what is left, where a restart would believe in more. A call goes out only after it.
+    async fn write_down(&self) {
+        let Some(ledger) = self.ledger.get() else { return };
+        let owed = || self.lock().allowance.owed(self.clock.now());
+        if owed().is_empty() {
+            return;
+        }
+        let _alone = self.noting.lock().await;
+        for (operation, left) in owed() {
+            ledger.note(operation, left).await;
+            self.lock().allowance.note(operation, left, self.clock.now());
+        }
     }
 
     /// Waits for the turn of this call. Cancelling the future gives the place up.
@@ -76,6 +107,7 @@ impl Gate {
                 () = tokio::time::sleep(pause) => {}
             }
         }
+        self.write_down().await;
         let now = self.clock.now();
         let admission = self.lock().breaker.admit(now, lane);
         match admission {
@@ -243,7 +275,10 @@ fn used_up(operation: &str, resume_at: Timestamp) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::Pin;
+
     use super::*;
+    use crate::model::Left;
 
     const ONE_PER_10_S: Limit = Limit { operation: "get", per_second: 0.1, burst: 1.0, reserve: 0.0 };
 
@@ -407,6 +442,61 @@ mod tests {
         assert_eq!(gate.rate_limit().remaining, Some(0), "the other one holds the last token");
         drop((waiting, turn));
         assert_eq!(gate.rate_limit().remaining, Some(1));
+    }
+
+    /// A ledger that takes a while to write.
+    #[derive(Default)]
+    struct Slow {
+        notes: Mutex<HashMap<&'static str, Left>>,
+        written: std::sync::atomic::AtomicU32,
+    }
+
+    impl Ledger for Slow {
+        fn left(&self, operation: &str) -> Option<Left> {
+            self.notes.lock().unwrap().get(operation).copied()
+        }
+
+        fn note<'a>(
+            &'a self,
+            operation: &'static str,
+            left: Left,
+        ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+            Box::pin(async move {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                self.notes.lock().unwrap().insert(operation, left);
+                self.written.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            })
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_restart_does_not_spend_the_allowance_again() {
+        let limits = [Limit { operation: "get", per_second: 0.5, burst: 20.0, reserve: 0.0 }];
+        let clock = Clock::starting_at(Timestamp::EPOCH);
+        let ledger = Arc::new(Slow::default());
+        let life = || {
+            let gate = Gate::new(clock.clone(), Random::seeded(1), &limits);
+            gate.resume(ledger.clone());
+            gate
+        };
+        let mut sent = 0;
+        for _ in 0..10 {
+            let gate = life();
+            let until = clock.now().plus(Duration::from_secs(3));
+            while clock.now() < until {
+                let calls = [0; 8].map(|_| call(&gate, Lane::Poll, Verdict::Answered));
+                let [a, b, c, d, e, f, g, h] = calls;
+                let all = async { tokio::join!(a, b, c, d, e, f, g, h) };
+                // What is under way at the end of this life is lost.
+                tokio::select! {
+                    _ = all => sent += 8,
+                    () = clock.sleep_until(until) => {}
+                }
+            }
+        }
+        assert!((16..=35).contains(&sent), "{sent}");
+        let written = ledger.written.load(std::sync::atomic::Ordering::Relaxed);
+        assert!(written <= 20, "{written} notes");
     }
 
     #[tokio::test(start_paused = true)]

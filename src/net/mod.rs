@@ -6,7 +6,8 @@
 //!
 //! Limits: 1,024 calls of one connection wait at a time; a manual call waits at most 20 s, an action
 //! 60 s, a webhook's 5 min, a poll's or a bulk sync's 15 min. The breaker opens for 15 s, doubling to
-//! 5 min. The buckets, the lanes and the breaker are pure; `gate` makes them wait.
+//! 5 min. The buckets, the lanes and the breaker are pure; `gate` makes them wait. What is left of an
+//! allowance outlives the process where the wire is given a [`Ledger`].
 
 mod allowance;
 mod body;
@@ -18,6 +19,7 @@ mod gate;
 mod guard;
 mod http;
 mod lanes;
+mod ledger;
 mod line;
 mod meter;
 mod retry_after;
@@ -27,6 +29,7 @@ mod wire;
 
 pub use guard::Reach;
 pub use http::{Http, HttpError, HttpOptions};
+pub use ledger::Ledger;
 pub use wire::{Limit, LimitNews, Wire};
 
 use crate::model::Timestamp;

@@ -1,10 +1,11 @@
 //! One connection's way out: buckets, breaker, metrics.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::gate::{Change, Gate, Verdict};
 use super::meter::Meter;
-use super::{Http, Request, Response};
+use super::{Http, Ledger, Request, Response};
 use crate::clock::Clock;
 use crate::model::{ChannelId, Failure, FailureKind, Lane, RateLimit, Timestamp};
 use crate::random::Random;
@@ -93,6 +94,12 @@ impl Wire {
             self.learn(operation, LimitNews { remaining: Some(0.0), resume_at, ..LimitNews::default() });
         }
         result
+    }
+
+    /// Goes on where the ledger says that an earlier process stopped, and writes into it from now on.
+    /// Without one, every allowance is taken to be whole at the start.
+    pub fn resume(&self, ledger: Arc<dyn Ledger>) {
+        self.gate.resume(ledger);
     }
 
     /// Feeds a bucket with what an answer said. An empty name means the bucket for all; so does an

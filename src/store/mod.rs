@@ -9,6 +9,7 @@
 
 mod absorb;
 mod actions;
+mod allowances;
 mod api_keys;
 mod backup;
 mod changes;

@@ -57,6 +57,8 @@ tables!(
     Bulk = "bulk",
     /// C -> connection.
     Connections = "connections",
+    /// (C, operation) -> at least so much of the allowance was left then.
+    Allowances = "allowances",
     /// C -> sealed tokens.
     Tokens = "tokens",
     /// action id -> sealed action.

@@ -20,7 +20,9 @@ use super::{
     ApiKey, Change, FailureRow, Notification, OpenError, PollState, RestoreError, Store, StoreError,
     SyncStatus, TellingState, backup, codec, crypt, files, keys, migrate, open, tellings,
 };
-use crate::model::{Action, ActionState, ConnectionState, Event, Order, OrderKey, Secret, Timestamp, Tokens};
+use crate::model::{
+    Action, ActionState, ConnectionState, Event, Left, Order, OrderKey, Secret, Timestamp, Tokens,
+};
 use crate::random::Random;
 
 /// Faults listed of one invariant; the rest is counted.
@@ -193,6 +195,7 @@ fn v0_every_record_is_readable(rows: &Snapshot, found: &mut Findings) -> Result<
     readable::<PollState>(rows, Tab::Polls, found)?;
     readable::<SyncStatus>(rows, Tab::Syncs, found)?;
     readable::<ConnectionState>(rows, Tab::Connections, found)?;
+    readable::<Left>(rows, Tab::Allowances, found)?;
     readable::<FailureRow>(rows, Tab::Failures, found)?;
     readable::<Notification>(rows, Tab::Notifications, found)?;
     readable::<super::commands::AskedRow>(rows, Tab::Asked, found)?;

@@ -382,16 +382,7 @@ impl World {
 
     /// No breach of the marketplace's protocol, and a sound store.
     pub fn is_sound(&self) {
-        self.is_sound_after(0);
-    }
-
-    /// After a kill nobody knows what is left of an allowance: one call each may find out.
-    pub fn is_sound_after(&self, kills: usize) {
-        let mut breaches = self.breaches();
-        let all = breaches.len();
-        breaches.retain(|breach| !breach.starts_with("over_rate_limit"));
-        assert!(all - breaches.len() <= kills, "{}: {:?}", self.kind, self.breaches());
-        assert_eq!(breaches, Vec::<String>::new(), "{}", self.kind);
+        assert_eq!(self.breaches(), Vec::<String>::new(), "{}", self.kind);
         assert_eq!(verify_running(self.store()).expect("readable").faults, [], "{}", self.kind);
     }
 }

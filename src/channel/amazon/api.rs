@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use super::errors;
 use crate::channel::Call;
 use crate::clock::Clock;
-use crate::model::{Failure, RateLimit, Timestamp};
+use crate::model::{Failure, Timestamp};
 use crate::net::{Limit, LimitNews, Method, Request, Response, Wire};
 use crate::random::Random;
 
@@ -136,10 +136,6 @@ impl Api {
     ) -> Result<Response, Failure> {
         let request = self.request(call, operation, Method::Post, path).body("application/json", json);
         self.send(call, operation, request).await
-    }
-
-    pub fn rate_limit(&self) -> RateLimit {
-        self.wire.rate_limit()
     }
 
     fn request(&self, call: Call<'_>, operation: &Operation, method: Method, path: &str) -> Request {

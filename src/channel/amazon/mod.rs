@@ -36,9 +36,8 @@ use std::sync::atomic::AtomicBool;
 use super::{
     Answer, Call, Channel, Fetched, Finding, ListRequest, Page, Performed, Refused, Stream, Verdict,
 };
-use crate::model::{
-    Action, ActionRequest, Capabilities, ChannelOrderId, Memo, Order, RateLimit, Timestamp, Tokens,
-};
+use crate::model::{Action, ActionRequest, Capabilities, ChannelOrderId, Memo, Order, Timestamp, Tokens};
+use crate::net::Wire;
 
 use api::Api;
 use auth::Credentials;
@@ -96,8 +95,8 @@ impl Channel for Amazon {
         Box::pin(self.look(call))
     }
 
-    fn rate_limit(&self) -> RateLimit {
-        self.api.rate_limit()
+    fn wire(&self) -> Option<&Wire> {
+        Some(&self.api.wire)
     }
 
     fn capabilities(&self, order: &Order, _now: Timestamp) -> Capabilities {

@@ -9,7 +9,7 @@ use super::document::{Id, TokenDoc};
 use super::refusal::{About, nonsense, refusal, token_refusal};
 use crate::channel::{Call, Env, Settings};
 use crate::clock::Clock;
-use crate::model::{Failure, Lane, RateLimit, Timestamp, Tokens};
+use crate::model::{Failure, Lane, Timestamp, Tokens};
 use crate::net::{Limit, LimitNews, Method, Request, Response, Wire};
 use crate::random::Random;
 
@@ -89,8 +89,8 @@ impl Api {
         self.clock.now()
     }
 
-    pub fn rate_limit(&self) -> RateLimit {
-        self.wire.rate_limit()
+    pub(super) fn wire(&self) -> &Wire {
+        &self.wire
     }
 
     pub async fn get<T: DeserializeOwned>(

@@ -17,8 +17,9 @@ use crate::channel::{
 };
 use crate::model::{
     Action, ActionRequest, Capabilities, ChannelOrderId, Delivery, Failure, FailureKind, Order, OrderStatus,
-    RateLimit, Secret, Tiding, Timestamp, Tokens,
+    Secret, Tiding, Timestamp, Tokens,
 };
+use crate::net::Wire;
 
 pub struct MercadoLibre {
     pub api: Api,
@@ -134,8 +135,8 @@ impl Channel for MercadoLibre {
         Box::pin(self.application.redeem(&self.api, consent, code))
     }
 
-    fn rate_limit(&self) -> RateLimit {
-        self.api.rate_limit()
+    fn wire(&self) -> Option<&Wire> {
+        Some(self.api.wire())
     }
 
     fn capabilities(&self, order: &Order, now: Timestamp) -> Capabilities {

@@ -12,7 +12,7 @@ use super::errors::{self, Fault, LEAST_WAIT};
 use super::query::Query;
 use crate::channel::{Call, Env, Settings};
 use crate::clock::Clock;
-use crate::model::{Failure, FailureKind, Lane, RateLimit, Timestamp};
+use crate::model::{Failure, FailureKind, Lane, Timestamp};
 use crate::net::{Limit, LimitNews, Method, Request, Response, Wire};
 use crate::random::Random;
 
@@ -199,8 +199,8 @@ impl Api {
         &self.version
     }
 
-    pub(super) fn rate_limit(&self) -> RateLimit {
-        self.wire.rate_limit()
+    pub(super) fn wire(&self) -> &Wire {
+        &self.wire
     }
 
     fn note_clock(&self, response: &Response) {

@@ -43,8 +43,9 @@ use super::{
     Tiding, Verdict,
 };
 use crate::model::{
-    Action, ActionRequest, Capabilities, ChannelOrderId, Order, OrderStatus, RateLimit, Timestamp, Tokens,
+    Action, ActionRequest, Capabilities, ChannelOrderId, Order, OrderStatus, Timestamp, Tokens,
 };
+use crate::net::Wire;
 
 pub const KIND: Kind = Kind {
     name: "shopify",
@@ -139,8 +140,8 @@ impl Channel for Shopify {
         Box::pin(auth::redeem(&self.api, &self.account, code))
     }
 
-    fn rate_limit(&self) -> RateLimit {
-        self.api.rate_limit()
+    fn wire(&self) -> Option<&Wire> {
+        Some(self.api.wire())
     }
     fn capabilities(&self, order: &Order, _now: Timestamp) -> Capabilities {
         actions::capabilities(order)

@@ -13,7 +13,7 @@ use super::refusal::{Verdict, nonsense};
 use super::sign::{Params, Signer};
 use crate::channel::{Call, Env, Settings};
 use crate::clock::Clock;
-use crate::model::{Failure, Lane, RateLimit, Timestamp, Tokens};
+use crate::model::{Failure, Lane, Timestamp, Tokens};
 use crate::net::{Limit, LimitNews, Method, Request, Response, Wire};
 use crate::random::Random;
 
@@ -100,8 +100,8 @@ impl Api {
         }
     }
 
-    pub fn rate_limit(&self) -> RateLimit {
-        self.wire.rate_limit()
+    pub(super) fn wire(&self) -> &Wire {
+        &self.wire
     }
 
     pub fn now(&self) -> Timestamp {

@@ -10,9 +10,10 @@ use crate::channel::{
     Refusal, Refused, Reread, Stream, Subscriptions, Verdict,
 };
 use crate::model::{
-    Action, ActionRequest, Capabilities, ChannelOrderId, Delivery, Order, OrderStatus, RateLimit, Secret,
-    Tiding, Timestamp, Tokens,
+    Action, ActionRequest, Capabilities, ChannelOrderId, Delivery, Order, OrderStatus, Secret, Tiding,
+    Timestamp, Tokens,
 };
+use crate::net::Wire;
 
 pub struct TikTokShop {
     pub api: Api,
@@ -83,8 +84,8 @@ impl Channel for TikTokShop {
         Box::pin(auth::redeem(&self.api, code))
     }
 
-    fn rate_limit(&self) -> RateLimit {
-        self.api.rate_limit()
+    fn wire(&self) -> Option<&Wire> {
+        Some(self.api.wire())
     }
 
     fn capabilities(&self, order: &Order, now: Timestamp) -> Capabilities {

@@ -7,7 +7,7 @@ use super::errors;
 use super::market::Market;
 use crate::channel::{Call, Env, Settings};
 use crate::clock::Clock;
-use crate::model::{Failure, Lane, RateLimit, Timestamp};
+use crate::model::{Failure, Lane, Timestamp};
 use crate::net::{Limit, LimitNews, Method, Request, Response, Wire};
 use crate::random::Random;
 
@@ -111,8 +111,8 @@ impl Api {
         Self { wire, origin: settings.origin(ORIGIN), market, clock, random }
     }
 
-    pub fn rate_limit(&self) -> RateLimit {
-        self.wire.rate_limit()
+    pub(super) fn wire(&self) -> &Wire {
+        &self.wire
     }
 
     /// A request with the headers of every call, and its correlation id.

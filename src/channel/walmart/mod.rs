@@ -28,9 +28,8 @@ mod walk;
 use super::{
     Answer, Call, Channel, Fetched, Finding, ListRequest, Memo, Page, Performed, Refused, Stream, Verdict,
 };
-use crate::model::{
-    Action, ActionRequest, Capabilities, ChannelOrderId, Order, RateLimit, Timestamp, Tokens,
-};
+use crate::model::{Action, ActionRequest, Capabilities, ChannelOrderId, Order, Timestamp, Tokens};
+use crate::net::Wire;
 
 pub use setup::KIND;
 
@@ -77,8 +76,8 @@ impl Channel for Walmart {
         Box::pin(self.look(call))
     }
 
-    fn rate_limit(&self) -> RateLimit {
-        self.api.rate_limit()
+    fn wire(&self) -> Option<&Wire> {
+        Some(self.api.wire())
     }
 
     /// Walmart wants every order acknowledged within four hours.
