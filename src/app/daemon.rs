@@ -157,6 +157,7 @@ fn options(config: &Config, addresses: Addresses) -> Options {
                 .clone()
                 .unwrap_or_else(|| format!("http://{}", addresses.webhooks)),
             max_body: config.webhooks.max_body,
+            trusted_proxies: config.webhooks.trusted_proxies.clone(),
         },
         admin: AdminOptions {
             public_url: config.admin.public_url.clone(),

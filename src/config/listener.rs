@@ -18,7 +18,7 @@ pub struct Webhooks {
     pub listen: SocketAddr,
     /// What the marketplaces reach it by, without a trailing slash.
     pub public_url: Option<String>,
-    /// Whose `X-Forwarded-For` is believed.
+    /// Whose `X-Forwarded-For` is believed, to tell in the log who sent what was turned away.
     pub trusted_proxies: Vec<Cidr>,
     /// Largest body, in bytes.
     pub max_body: usize,

@@ -5,7 +5,8 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use hyper::header::{HeaderValue, RETRY_AFTER};
 use hyper::{HeaderMap, Method, StatusCode};
@@ -14,12 +15,13 @@ use percent_encoding::percent_decode_str;
 use tokio::time::Instant;
 
 use super::consent;
-use super::listener::{Answers, Arrival, UploadError};
+use super::listener::{Answers, Arrival, Upload, UploadError};
+use super::peer;
 use super::reply::{self, Reply};
 use super::state::Api;
 use crate::actors::Connection;
 use crate::channel::{Headers, Inbound, Refusal};
-use crate::model::{ChannelId, Delivery};
+use crate::model::{ChannelId, Delivery, Timestamp};
 use crate::store::{Accepted, StoreError};
 use crate::telemetry::metrics as instruments;
 
@@ -101,9 +103,19 @@ impl Hooks {
             self.strangers.count(Outcome::NotTaken);
             return Outcome::NotTaken.reply();
         };
-        let outcome =
-            self.accept(arrival, &connection, topic.as_deref()).await.unwrap_or_else(|refused| refused);
-        self.tally(&connection.id).count(outcome);
+        let Arrival { head, peer, upload } = arrival;
+        let accepted = self.accept(&head.headers, upload, &connection, topic.as_deref()).await;
+        let outcome = accepted.unwrap_or_else(|refused| refused);
+        let tally = self.tally(&connection.id);
+        tally.count(outcome);
+        if outcome == Outcome::Unauthenticated && tally.is_time_to_warn(self.api.now()) {
+            let client = peer::client(peer, &head.headers, &self.api.options().webhooks.trusted_proxies);
+            tracing::warn!(
+                channel = %connection.id,
+                sender = client.map_or_else(|| "unknown".to_owned(), |client| client.to_string()),
+                "a delivery that this channel's marketplace did not send was turned away: the signature or the account is                  wrong"
+            );
+        }
         self.ack.record(begun.elapsed());
         outcome.reply()
     }
@@ -112,15 +124,15 @@ impl Hooks {
     /// [`Outcome::Duplicate`].
     async fn accept(
         &self,
-        arrival: Arrival,
+        headers: &HeaderMap,
+        upload: Upload,
         connection: &Connection,
         topic: Option<&str>,
     ) -> Result<Outcome, Outcome> {
         let received_at = self.api.now();
-        let body = arrival.upload.read(self.api.options().webhooks.max_body).await?;
-        let headers = HeaderView(&arrival.head.headers);
-        let admitted =
-            connection.channel.admit(&Inbound { topic, headers: &headers, body: &body, received_at })?;
+        let body = upload.read(self.api.options().webhooks.max_body).await?;
+        let headers = &HeaderView(headers);
+        let admitted = connection.channel.admit(&Inbound { topic, headers, body: &body, received_at })?;
         if admitted.ignore {
             return Ok(Outcome::Ignored);
         }
@@ -278,16 +290,32 @@ impl From<StoreError> for Outcome {
     }
 }
 
+/// Senders that are turned away are logged at most this often per channel: whoever likes can knock.
+const WARN_EVERY: Duration = Duration::from_mins(1);
+
 /// A channel's counters, one per outcome.
-struct Tally([Counter; Outcome::ALL.len()]);
+struct Tally {
+    counters: [Counter; Outcome::ALL.len()],
+    warned: Mutex<Option<Timestamp>>,
+}
 
 impl Tally {
     fn new(channel: &str) -> Self {
-        Self(Outcome::ALL.map(|outcome| instruments::webhooks(channel, outcome.as_str())))
+        let counters = Outcome::ALL.map(|outcome| instruments::webhooks(channel, outcome.as_str()));
+        Self { counters, warned: Mutex::default() }
+    }
+
+    fn is_time_to_warn(&self, now: Timestamp) -> bool {
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = warned.is_none_or(|at| now.since(at) >= WARN_EVERY);
+        if due {
+            *warned = Some(now);
+        }
+        due
     }
 
     fn count(&self, outcome: Outcome) {
-        self.0[outcome as usize].increment(1);
+        self.counters[outcome as usize].increment(1);
     }
 }
 

@@ -36,6 +36,7 @@ pub struct WebhooksOptions {
     pub origin: String,
     /// Largest delivery, in bytes.
     pub max_body: usize,
+    pub trusted_proxies: Vec<Cidr>,
 }
 
 #[derive(Clone, Debug)]

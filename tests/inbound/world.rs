@@ -1,5 +1,6 @@
 //! One marketplace and a daemon that keeps its only channel, in one process and in virtual time.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -89,6 +90,7 @@ impl World {
             webhooks: WebhooksOptions {
                 origin: "https://orders.example.com".to_owned(),
                 max_body: config.webhooks.max_body,
+                trusted_proxies: Vec::new(),
             },
             admin: AdminOptions { public_url: None, trusted_proxies: Vec::new() },
             data_dir: config.store.path.clone(),
@@ -119,6 +121,16 @@ impl World {
 
     fn daemon(&self) -> &Daemon {
         self.daemon.as_ref().expect("the daemon runs")
+    }
+
+    /// The folder beside the disk, with the keys.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Everything on the disk.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.disk.bytes()
     }
 
     pub fn store(&self) -> &Store {

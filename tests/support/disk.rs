@@ -24,6 +24,11 @@ impl Disk {
         Self::holding(self.plates().expect("its process runs").bytes.clone())
     }
 
+    /// Everything written so far.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.plates().expect("its process runs").bytes.clone()
+    }
+
     /// What the killed process left, as the next one finds it.
     pub fn take_away(&self) -> Self {
         let mut plates = self.0.lock().unwrap_or_else(PoisonError::into_inner);

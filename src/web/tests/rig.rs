@@ -321,7 +321,11 @@ async fn open(folder: &TempDir, clock: &Clock, random: &Random) -> Store {
 
 fn options(folder: &TempDir, addresses: Addresses) -> Options {
     Options {
-        webhooks: WebhooksOptions { origin: format!("http://{}", addresses.webhooks), max_body: MAX_BODY },
+        webhooks: WebhooksOptions {
+            origin: format!("http://{}", addresses.webhooks),
+            max_body: MAX_BODY,
+            trusted_proxies: Vec::new(),
+        },
         admin: AdminOptions { public_url: None, trusted_proxies: Vec::new() },
         data_dir: folder.path().join("data"),
     }
