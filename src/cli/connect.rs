@@ -22,8 +22,11 @@ pub(super) struct Connect {
     /// The channel, such as tienda
     channel: String,
     /// Print the address and do not wait for the consent
-    #[arg(long)]
+    #[arg(long, conflicts_with = "answer")]
     no_wait: bool,
+    /// The address at which the browser ended, where it could not reach fenicia by itself
+    #[arg(long, value_name = "ADDRESS")]
+    answer: Option<String>,
     #[command(flatten)]
     daemon: Daemon,
 }
@@ -31,6 +34,7 @@ pub(super) struct Connect {
 #[derive(Debug, Deserialize)]
 struct Begun {
     /// Where the account's owner consents.
+    #[serde(default)]
     url: String,
 }
 
@@ -38,6 +42,14 @@ impl Connect {
     pub(super) async fn run(self, screen: &mut Screen) -> Done {
         let client = self.daemon.client()?;
         let path = format!("/api/v1/channels/{}", segment(&self.channel));
+        if let Some(answer) = &self.answer {
+            let ended = client.post(&format!("{path}/connect"), &json!({ "answer": answer })).await?;
+            if self.daemon.json {
+                screen.json(&ended.text)?;
+            }
+            screen.note(&format!("{} is connected.", self.channel));
+            return Ok(());
+        }
         let before: ChannelView = client.get(&path).await?.read()?;
         let answer = client.post(&format!("{path}/connect"), &json!({})).await?;
         let begun: Begun = answer.read()?;
@@ -46,6 +58,10 @@ impl Connect {
         } else {
             screen.note("Open this address, logged in as the owner of the account, and consent:");
             screen.line(&begun.url)?;
+            screen.note(&format!(
+                "If the browser then cannot open the page it is sent to, copy that page's address: fenicia connect {} --answer 'ADDRESS'",
+                self.channel
+            ));
         }
         screen.flush()?;
         if self.no_wait {
@@ -61,7 +77,7 @@ impl Connect {
                 format!("{} is not connected", self.channel),
                 "no consent came back in 15 min",
                 format!(
-                    "Run `fenicia connect {}` again. The marketplace must be able to send the browser to the webhook listener's public address.",
+                    "Run `fenicia connect {0}` again. The browser must reach the webhook listener's public address; if it cannot, copy the address at which it ended: fenicia connect {0} --answer 'ADDRESS'",
                     self.channel
                 ),
             ));

@@ -18,18 +18,15 @@ pub async fn callback(api: &Arc<Api>, channel: &ChannelId, query: &str) -> Reply
             "The marketplace gave no consent, so nothing was changed. Start again from fenicia.",
         );
     };
-    let (handle, id) = (api.handle.clone(), channel.clone());
-    // Runs on when the browser goes away: the code is good once.
-    let redeeming = tokio::spawn(async move { handle.finish_consent(&id, &state, &code).await });
-    match redeeming.await {
-        Ok(Ok(())) => {
+    match redeem(api, channel, state, code).await {
+        Ok(()) => {
             let name = api.handle.channel(channel).map_or_else(String::new, |found| found.name.clone());
             let text = format!("{name} is connected. Orders are being fetched. You can close this window.");
             say(StatusCode::OK, &text)
         }
-        Ok(Err(ConsentError::NotUnderWay)) => reply::bare(StatusCode::NOT_FOUND),
-        Ok(Err(error @ ConsentError::WrongState)) => say(StatusCode::BAD_REQUEST, &format!("No: {error}.")),
-        Ok(Err(ConsentError::Refused(failure))) => {
+        Err(ConsentError::NotUnderWay) => reply::bare(StatusCode::NOT_FOUND),
+        Err(error @ ConsentError::WrongState) => say(StatusCode::BAD_REQUEST, &format!("No: {error}.")),
+        Err(ConsentError::Refused(failure)) => {
             tracing::warn!(%channel, error = %failure, "a consent could not be redeemed");
             let text = format!(
                 "The marketplace did not take its own consent back: {}. Start again from fenicia.",
@@ -37,14 +34,23 @@ pub async fn callback(api: &Arc<Api>, channel: &ChannelId, query: &str) -> Reply
             );
             say(StatusCode::BAD_GATEWAY, &text)
         }
-        Err(_) => {
-            say(StatusCode::INTERNAL_SERVER_ERROR, "Something broke in fenicia. Start again from there.")
-        }
     }
 }
 
+/// Runs on when the caller goes away: the code is good once.
+pub(super) async fn redeem(
+    api: &Arc<Api>,
+    channel: &ChannelId,
+    state: String,
+    code: String,
+) -> Result<(), ConsentError> {
+    let (handle, id) = (api.handle.clone(), channel.clone());
+    let redeeming = tokio::spawn(async move { handle.finish_consent(&id, &state, &code).await });
+    redeeming.await.unwrap_or(Err(ConsentError::NotUnderWay))
+}
+
 /// State and code of the query. Marketplaces call the code `code`, with or without a prefix.
-fn answer(query: &str) -> (Option<String>, Option<String>) {
+pub(super) fn answer(query: &str) -> (Option<String>, Option<String>) {
     let (mut state, mut code) = (None, None);
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         if name == "state" {

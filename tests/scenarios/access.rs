@@ -2,9 +2,10 @@
 
 use fenicia::net::Method;
 use fenicia::sandbox::{Deed, DeliveryState};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::market::{Market, Plan};
+use super::{privacy, rotation};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_ran_out_is_renewed_once_and_silently() {
@@ -94,5 +95,60 @@ async fn paused(market: &Market, shop: &super::market::Shop) {
 async fn futures(all: impl Iterator<Item = impl Future<Output = ()>>) {
     for one in all {
         one.await;
+    }
+}
+
+/// The command line against this market's daemon: its exit code, what it printed, what it said.
+fn fenicia(market: &Market, words: &[&str]) -> (Option<i32>, String, String) {
+    let done = std::process::Command::new(env!("CARGO_BIN_EXE_fenicia"))
+        .args(words)
+        .arg("--config")
+        .arg(market.folder.config())
+        .env("FENICIA_URL", privacy::address(&market.folder))
+        .output()
+        .expect("the binary starts");
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    (done.status.code(), text(done.stdout), text(done.stderr))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consent_is_asked_for_refused_and_pasted_or_the_keys_are_named_that_take_its_place() {
+    let market = Market::open(Plan::still()).await;
+    market.ready().await;
+    for shop in &market.shops {
+        let (code, out, err) = fenicia(&market, &["connect", &shop.id, "--no-wait"]);
+        if !shop.row.consents {
+            assert_eq!((code, out.as_str()), (Some(1), ""), "{}: {err}", shop.id);
+            for word in ["config.toml", "client_secret", &format!("[channels.{}]", shop.id)] {
+                assert!(err.contains(word), "{}: {word} is not in {err}", shop.id);
+            }
+            continue;
+        }
+        assert_eq!(code, Some(0), "{}: {err}", shop.id);
+        let begun = out.trim();
+        assert!(begun.contains("state="), "{}: {begun}", shop.id);
+        let back = format!("https://orders.example.com/oauth/{}/callback", shop.id);
+
+        // Somebody else's answer, at the callback and pasted.
+        let callback =
+            format!("{}/oauth/{}/callback?code=c&state=another", market.daemon().webhooks, shop.id);
+        assert_eq!(rotation::visit(&callback).await.status, 400, "{}", shop.id);
+        let paste = |address: &str| fenicia(&market, &["connect", &shop.id, "--answer", address]);
+        let (code, _, err) = paste(&format!("{back}?code=c&state=another"));
+        assert!(code == Some(1) && err.contains("start it again"), "{}: {err}", shop.id);
+        let (code, _, err) = paste(&back);
+        assert!(code == Some(1) && err.contains("Copy the whole address"), "{}: {err}", shop.id);
+
+        // Where the stand plays the owner: the address at which the browser ends, pasted.
+        if let Some(ended) = rotation::visit(begun).await.header("location") {
+            assert!(ended.starts_with(&back), "{}: {ended}", shop.id);
+            let (code, _, err) = paste(ended);
+            assert_eq!(code, Some(0), "{}: {err}", shop.id);
+            let (code, _, err) = paste(ended);
+            assert!(code == Some(1) && err.contains("under way"), "{}: {err}", shop.id);
+            market.until_channel(shop, "connected").await;
+            let tested = market.client().post(&format!("{}/test", shop.channel_path()), &json!({})).await;
+            assert_eq!(tested.status, 200, "{}: {}", shop.id, tested.text);
+        }
     }
 }

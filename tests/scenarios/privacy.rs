@@ -232,7 +232,7 @@ fn run(folder: &Folder, words: &[&str], file: &Path) {
     assert!(done.status.success(), "{words:?}: {}", String::from_utf8_lossy(&done.stderr));
 }
 
-fn address(folder: &Folder) -> String {
+pub fn address(folder: &Folder) -> String {
     let text = std::fs::read_to_string(folder.data().join("addresses.json")).unwrap_or_default();
     let addresses: Value = serde_json::from_str(&text).unwrap_or_default();
     format!("http://{}", addresses["admin"].as_str().unwrap_or_default())

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use fenicia::clock::Clock;
-use fenicia::net::{Http, HttpOptions, Method, Request};
+use fenicia::net::{Http, HttpOptions, Method, Request, Response};
 use fenicia::sandbox::{Fault, Rule};
 use serde_json::json;
 
@@ -129,9 +129,14 @@ fn browser() -> Http {
     Http::new(options).expect("a client")
 }
 
+/// What a browser gets there, before it follows anything.
+pub async fn visit(url: &str) -> Response {
+    let answer = browser().send(Request::new("test", Method::Get, url.to_owned()), TIMEOUT, now()).await;
+    answer.expect("an answer")
+}
+
 /// Where the marketplace sends the browser of an owner who consents.
 async fn location(url: &str) -> String {
-    let answer = browser().send(Request::new("test", Method::Get, url.to_owned()), TIMEOUT, now()).await;
-    let answer = answer.expect("an answer");
+    let answer = visit(url).await;
     answer.header("location").unwrap_or_else(|| panic!("{url}: {}", answer.status)).to_owned()
 }

@@ -24,6 +24,8 @@ pub struct Row {
     pub says_how_long: bool,
     /// The stand shows who ordered.
     pub people: bool,
+    /// Its owner consents in a browser.
+    pub consents: bool,
     /// A refresh token is spent by its use, whether its answer arrives or not.
     pub single_use: bool,
 }
@@ -47,6 +49,7 @@ pub const ROWS: &[Row] = &[
         quiet: true,
         says_how_long: true,
         people: true,
+        consents: true,
         single_use: false,
     },
     Row {
@@ -60,6 +63,7 @@ pub const ROWS: &[Row] = &[
         quiet: false,
         says_how_long: false,
         people: true,
+        consents: false,
         single_use: false,
     },
     Row {
@@ -73,6 +77,7 @@ pub const ROWS: &[Row] = &[
         quiet: true,
         says_how_long: true,
         people: true,
+        consents: true,
         single_use: true,
     },
     Row {
@@ -86,6 +91,7 @@ pub const ROWS: &[Row] = &[
         quiet: false,
         says_how_long: true,
         people: true,
+        consents: false,
         single_use: false,
     },
     Row {
@@ -99,6 +105,7 @@ pub const ROWS: &[Row] = &[
         quiet: true,
         says_how_long: true,
         people: false,
+        consents: true,
         single_use: false,
     },
 ];

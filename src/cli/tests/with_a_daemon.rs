@@ -58,6 +58,7 @@ impl Api {
             Command::Export(export) => export.run(&mut screen).await,
             Command::Backup(backup) => backup.run(&mut screen).await,
             Command::Erase(erase) => erase.run(&mut screen).await,
+            Command::Connect(connect) => connect.run(&mut screen).await,
             other => panic!("no client command: {other:?}"),
         };
         let exit = done.err().map(|trouble| {
@@ -133,6 +134,17 @@ async fn an_order_whose_sync_fails_says_why() {
     let (_, err, exit) = api.run("sync tienda:1").await;
     assert!(err.contains("why: token expired\n  now: Reconnect the channel."), "{err}");
     assert_eq!(exit, Some(trouble::Exit::Failed));
+}
+
+#[tokio::test]
+async fn the_address_at_which_the_browser_ended_ends_a_consent() {
+    let api = Api::open(&[("POST /api/v1/channels/tienda/connect", 200, r#"{"connected":true}"#)]).await;
+    let (_, err, exit) = api.run("connect tienda --answer https://a.example/cb?code=c&state=s").await;
+    assert_eq!((err.as_str(), exit), ("tienda is connected.\n", None));
+    assert_eq!(
+        api.asked(),
+        [r#"POST /api/v1/channels/tienda/connect {"answer":"https://a.example/cb?code=c&state=s"}"#]
+    );
 }
 
 #[tokio::test]

@@ -124,7 +124,7 @@ pub async fn answer(api: &Arc<Api>, route: Route, call: &Call) -> Answer {
         Route::Channels => channels::list(api, call).await,
         Route::Channel => channels::one(api, call).await,
         Route::TestChannel => channels::test(api, call).await,
-        Route::ConnectChannel => connect::begin(api, call),
+        Route::ConnectChannel => connect::begin(api, call).await,
         Route::Sync => syncs::one(api, call).await,
         Route::StopSync => syncs::stop(api, call).await,
         Route::Failures => failures::list(api, call).await,

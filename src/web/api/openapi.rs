@@ -131,8 +131,13 @@ fn words(route: Route) -> Words {
         Route::TestChannel => ask("Prove the connection now", 200, Shape::One("ChannelTest"))
             .problems(&[Code::NotFound, Code::Conflict]),
         Route::ConnectChannel => {
-            ask("Start the consent; answers the address to open in a browser", 200, Shape::One("Consent"))
-                .problems(&[Code::NotFound, Code::Conflict, Code::Unsupported])
+            let summary = "Start the consent; answers the address to open in a browser. With the address at which the \
+                           browser ended: end it";
+            ask(summary, 200, Shape::One("Consent")).body("ConsentAnswer").problems(&[
+                Code::NotFound,
+                Code::Conflict,
+                Code::Unsupported,
+            ])
         }
         Route::SyncAll => ask("Sync every channel", 202, Shape::One("SyncsStarted")).body("Since"),
         Route::Sync => read("A sync's progress", Shape::One("Sync")).problems(&[Code::NotFound]),

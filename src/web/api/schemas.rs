@@ -300,7 +300,11 @@ fn connections() -> Vec<Named> {
     ]);
     let finding = object(&[("ok", flag()), ("what", text()), ("cure", or_null(text()))]);
     let test = object(&[("ok", flag()), ("findings", array(finding)), ("error", or_null(named("Error")))]);
-    vec![("Channel", channel), ("ChannelTest", test), ("Consent", object(&[("url", text())]))]
+    vec![
+        ("Channel", channel),
+        ("ChannelTest", test),
+        ("Consent", object_with(&[("connected", flag())], &[("url", text())])),
+    ]
 }
 
 fn feeds() -> Vec<Named> {
@@ -359,6 +363,7 @@ fn administration() -> Vec<Named> {
         ("Tracking", tracking_request()),
         ("Cancel", object_with(&[("reason", words(CancelReason::ALL))], &[("note", text())])),
         ("Since", object_with(&[], &[("since", time())])),
+        ("ConsentAnswer", object_with(&[], &[("answer", text())])),
         ("RetryChannel", object_with(&[], &[("channel", text())])),
         ("NewKey", object(&[("name", text()), ("role", words(Role::ALL))])),
         ("Erase", object_with(&[], &[("orders", array(text())), ("email", text())])),

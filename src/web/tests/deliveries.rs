@@ -1,5 +1,7 @@
 //! The webhook listener.
 
+use serde_json::json;
+
 use super::bazaar::{SECRET, order};
 use super::rig::{MAX_BODY, Rig};
 
@@ -93,5 +95,23 @@ async fn a_consent_ends_at_the_callback() {
     assert!(done.text.contains("Tienda is connected"), "{}", done.text);
     let again = rig.knock("GET", &format!("/oauth/tienda/callback?state={state}&code=good"), &[], "").await;
     assert_eq!(again.status, 404, "a consent is good once");
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_consent_ends_as_well_with_the_address_at_which_the_browser_ended() {
+    let rig = Rig::new().await;
+    let path = "/api/v1/channels/tienda/connect";
+    let begun = rig.post(path).send().await.with(200);
+    let url = begun["url"].as_str().expect("an address");
+    let state = url.split_once("state=").expect("a state").1.split('&').next().expect("a state").to_owned();
+    let pasted = |state: &str| json!({ "answer": format!("https://orders.example.com/oauth/tienda/callback?code=good&state={state}") });
+    let odd = rig.post(path).json(&json!({ "answer": "https://orders.example.com/" })).send().await.with(422);
+    assert_eq!(odd["field"], "answer", "{odd}");
+    let foreign = rig.post(path).json(&pasted("another")).send().await.with(409);
+    assert!(foreign["detail"].as_str().is_some_and(|detail| detail.contains("start it again")), "{foreign}");
+    let done = rig.post(path).json(&pasted(&state)).send().await.with(200);
+    assert_eq!(done, json!({ "connected": true }));
+    rig.post(path).json(&pasted(&state)).send().await.with(409);
     rig.stop().await;
 }
