@@ -21,7 +21,7 @@ use crate::config::{ChannelConfig, Config, Connections, Erasure};
 use crate::model::{ChannelId, Failure, Lane};
 use crate::notify::{Message, Undelivered};
 use crate::random::Random;
-use crate::store::{ConnectionChange, Store, Success};
+use crate::store::{ConnectionChange, KEYS_LIVE, Store, Success};
 
 /// Cheap to clone; never blocks. Messages are nudges and may be lost, the rows in the store are the
 /// truth.
@@ -264,10 +264,13 @@ fn connection(
 /// Tells the store which channels there are.
 async fn configured(shared: &Shared) {
     for connection in shared.connections() {
-        let kept = match connection.config.retain_personal_data {
+        let wished = match connection.config.retain_personal_data {
             Erasure::Never => None,
             Erasure::After(span) => Some(span),
         };
+        // What a marketplace forbids to keep must be unreadable by then, not only out of sight.
+        let ceiling = connection.kind.retention.map(|limit| limit.after_delivery.saturating_sub(KEYS_LIVE));
+        let kept = [wished, ceiling].into_iter().flatten().min();
         shared.store.set_retention(&connection.id, kept);
         let change = ConnectionChange::Configured {
             kind: connection.kind.name,

@@ -68,6 +68,7 @@ use txn::Txn;
 use writer::Writer;
 
 pub use backup::restore;
+pub use renewal::KEYS_LIVE;
 pub use types::*;
 pub use verify::{Fault, VerifyReport, verify, verify_backup, verify_running, watermarks};
 

@@ -12,8 +12,9 @@ use crate::model::Timestamp;
 
 /// Row of `meta`: somebody was erased since the keys were renewed.
 pub(super) const WANTED: &[u8] = b"renew_keys";
-/// Keys live for this long.
-const EPOCH: Duration = Duration::from_hours(24 * 7);
+/// What was erased because its time was up can be read from freed pages, with the key, at most so
+/// much longer.
+pub const KEYS_LIVE: Duration = Duration::from_hours(24 * 7);
 /// Rows sealed anew by one transaction, and rows looked at for them.
 const BATCH: usize = 1_000;
 const LOOKED_AT: usize = 10_000;
@@ -30,7 +31,7 @@ struct Place {
 pub(super) async fn renew(store: &Store, must: bool, now: Timestamp) -> Result<bool, StoreError> {
     let keyring = store.shared.keyring();
     let wanted =
-        must || now.since(keyring.opened_at()) >= EPOCH || store.snapshot()?.has(Tab::Meta, WANTED)?;
+        must || now.since(keyring.opened_at()) >= KEYS_LIVE || store.snapshot()?.has(Tab::Meta, WANTED)?;
     let target = if wanted {
         store.write("open_epoch", move |tx| open_epoch(tx, now)).await?
     } else if let Some(current) = keyring.current().filter(|_| keyring.has_old()) {

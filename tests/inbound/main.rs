@@ -17,6 +17,7 @@ mod bulk;
 mod disk;
 mod histories;
 mod story;
+mod privacy;
 mod trouble;
 mod world;
 
