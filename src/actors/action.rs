@@ -17,6 +17,7 @@ use crate::channel::{Fetched, Performed, Refused, Verdict};
 use crate::model::{
     Action, ActionRequest, ActionState, Failure, FailureKind, Lane, Memo, Order, Tiding, Timestamp,
 };
+use crate::net::Prepaid;
 use crate::store::ActionResult;
 use crate::sync::action::{AfterFailure, after_failure, next_look};
 use crate::telemetry::metrics;
@@ -100,10 +101,56 @@ async fn send(
         Err(refused) => return Ok(ActionResult::Failed { failure: refusal(refused) }),
     };
     let not_sent = |e| Failure { no_effect: true, ..internal(&e) };
-    let action = shared.store.intend_action(action.id, memo, now).await.map_err(not_sent)?;
+    // The wait comes before the intent: whoever is killed while waiting has certainly sent nothing.
+    let _paid = prepay(connection, order, action).await?;
+    let intended = shared.store.intend_action(action.id, memo, shared.clock.now()).await.map_err(not_sent)?;
     let answer =
-        with_tokens!(connection, Lane::Action, |call| connection.channel.perform(call, order, &action));
-    answer.map(|told| performed(shared, &action, told))
+        with_tokens!(connection, Lane::Action, |call| connection.channel.perform(call, order, &intended));
+    match answer {
+        Ok(told) => Ok(performed(shared, &intended, told)),
+        Err(failure) if failure.kind == FailureKind::InvalidRequest && failure.local => {
+            refused(shared, connection, &intended, failure).await
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Waits for the allowance of the action's call and keeps it.
+async fn prepay<'a>(
+    connection: &'a Connection,
+    order: &Order,
+    action: &Action,
+) -> Result<Option<Prepaid<'a>>, Failure> {
+    let Some(wire) = connection.channel.wire() else { return Ok(None) };
+    let Some(operation) = connection.channel.sends(order, &action.request) else { return Ok(None) };
+    let turn = wire.prepay(operation, 1.0, Lane::Action).await;
+    turn.map(Some).map_err(|failure| Failure { no_effect: true, ..failure })
+}
+
+/// The channel refused the content. Often the order has moved on since it was read, which marketplaces
+/// say in words of their own; the order itself says it better.
+async fn refused(
+    shared: &Shared,
+    connection: &Arc<Connection>,
+    action: &Action,
+    failure: Failure,
+) -> Result<ActionResult, Failure> {
+    let Ok(order) = look(shared, connection, action).await else { return Err(failure) };
+    if connection.channel.judge(&order, action) == Verdict::Done {
+        return Ok(ActionResult::Done { shown: true });
+    }
+    match connection.channel.prepare(&order, &action.request, shared.clock.now()) {
+        Err(Refused::Conflict { why } | Refused::Unsupported { why }) => {
+            let message = format!("{} {why}", ended(&failure.message));
+            Ok(ActionResult::Failed { failure: Failure { message, conflict: true, ..failure } })
+        }
+        Ok(_) | Err(Refused::Invalid { .. }) => Err(failure),
+    }
+}
+
+fn ended(sentence: &str) -> String {
+    let closed = sentence.ends_with(['.', '!', '?', '…']);
+    if closed { sentence.to_owned() } else { format!("{sentence}.") }
 }
 
 fn without_looks(memo: &Memo) -> Memo {
@@ -234,7 +281,8 @@ fn stored_memo(shared: &Shared, action: &Action) -> Memo {
 fn refusal(refused: Refused) -> Failure {
     match refused {
         Refused::Unsupported { why } => Failure::unsupported(why),
-        Refused::Invalid { why, .. } | Refused::Conflict { why } => Failure::invalid(why),
+        Refused::Invalid { why, .. } => Failure::invalid(why),
+        Refused::Conflict { why } => Failure::conflict(why),
     }
 }
 

@@ -147,6 +147,12 @@ pub trait Channel: Send + Sync {
         Err(Refused::unsupported("fenicia cannot change orders of this marketplace. Do it there."))
     }
 
+    /// The operation whose allowance the first writing call of this action takes, one token of it.
+    /// Named, the wait for it comes before the action counts as perhaps sent.
+    fn sends(&self, _order: &Order, _request: &ActionRequest) -> Option<&'static str> {
+        None
+    }
+
     /// Sends the action once. The order was read just before.
     fn perform<'a>(
         &'a self,

@@ -27,6 +27,9 @@ closed_words!(
 );
 
 impl FailureKind {
+    /// Instead of the advice of `InvalidRequest`: the content is fine, its time has passed.
+    pub(super) const CONFLICT_ADVICE: &'static str = "The order is not as it was when this was asked. Look at the order as it is now; ask again if it is still needed.";
+
     /// What the merchant should do.
     pub const fn advice(self) -> &'static str {
         match self {
@@ -77,6 +80,8 @@ pub struct Failure {
     pub local: bool,
     /// For a write: the marketplace certainly did not act (refused before or instead of acting).
     pub no_effect: bool,
+    /// For a write: the order is not as it was when the write was asked for.
+    pub conflict: bool,
 }
 
 impl Failure {
@@ -96,6 +101,7 @@ impl Failure {
             dead_grant: false,
             local: false,
             no_effect: !matches!(kind, FailureKind::NetworkTimeout | FailureKind::Unavailable),
+            conflict: false,
         }
     }
 
@@ -117,6 +123,11 @@ impl Failure {
 
     pub fn invalid(message: impl Into<String>) -> Self {
         Self { local: true, ..Self::new(FailureKind::InvalidRequest, message) }
+    }
+
+    /// The order has moved on, or somebody else is changing it.
+    pub fn conflict(message: impl Into<String>) -> Self {
+        Self { conflict: true, ..Self::invalid(message) }
     }
 
     pub fn unsupported(message: impl Into<String>) -> Self {
@@ -148,8 +159,14 @@ impl Failure {
     #[must_use]
     pub fn http(mut self, status: u16, request_id: Option<String>) -> Self {
         self.http_status = Some(status);
+        self.conflict |= status == 409 && self.kind == FailureKind::InvalidRequest;
         self.request_id = request_id;
         self
+    }
+
+    /// What the merchant should do.
+    pub fn advice(&self) -> &'static str {
+        self.to_error(None).advice()
     }
 
     /// The stored and shown form; `retry_at` is when fenicia itself tries again.
@@ -158,7 +175,7 @@ impl Failure {
         if let Some(id) = &self.request_id {
             message = format!("{message} (request id {id})");
         }
-        SyncError { kind: self.kind, message, retry_at }
+        SyncError { kind: self.kind, message, retry_at, conflict: self.conflict }
     }
 }
 

@@ -202,12 +202,22 @@ impl Default for SyncInfo {
     }
 }
 
-/// A failure as it is stored and shown: the advice is derived from the kind when shown.
+/// A failure as it is stored and shown: the advice is derived when shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SyncError {
     pub kind: FailureKind,
     pub message: String,
     pub retry_at: Option<Timestamp>,
+    /// The order was not as it was when the action was asked for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub conflict: bool,
+}
+
+impl SyncError {
+    /// What the merchant should do.
+    pub const fn advice(&self) -> &'static str {
+        if self.conflict { FailureKind::CONFLICT_ADVICE } else { self.kind.advice() }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

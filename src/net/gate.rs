@@ -33,6 +33,14 @@ struct State {
     allowance: Allowance,
     breaker: Breaker,
     turns: HashMap<u64, oneshot::Sender<()>>,
+    /// Turns that have come and are kept for a call that is about to be made.
+    prepaid: Vec<Kept>,
+}
+
+struct Kept {
+    operation: &'static str,
+    place: Place,
+    probe: bool,
 }
 
 /// What a call says about the marketplace's health.
@@ -54,7 +62,8 @@ pub(super) enum Change {
 impl Gate {
     pub(super) fn new(clock: Clock, random: Random, limits: &[Limit]) -> Self {
         let allowance = Allowance::new(limits, clock.now());
-        let state = State { allowance, breaker: Breaker::default(), turns: HashMap::new() };
+        let state =
+            State { allowance, breaker: Breaker::default(), turns: HashMap::new(), prepaid: Vec::new() };
         Self {
             clock,
             random,
@@ -93,6 +102,10 @@ impl Gate {
         cost: f64,
         lane: Lane,
     ) -> Result<Pass<'_>, Failure> {
+        if let Some(Kept { place, probe, .. }) = self.lock().take_prepaid(|kept| kept.is_for(operation, lane))
+        {
+            return Ok(Pass { gate: self, place, probe, open: true });
+        }
         let started = self.clock.now();
         let (mut waiting, mut turn) = self.line_up(operation, cost, lane, started)?;
         loop {
@@ -117,6 +130,20 @@ impl Gate {
                 Ok(Pass { gate: self, place: waiting.place, probe, open: true })
             }
         }
+    }
+
+    /// Waits for a turn and keeps it for the next call of this operation and lane.
+    pub(super) async fn prepay(
+        &self,
+        operation: &'static str,
+        cost: f64,
+        lane: Lane,
+    ) -> Result<Prepaid<'_>, Failure> {
+        let mut pass = self.enter(operation, cost, lane).await?;
+        pass.open = false;
+        let Pass { place, probe, .. } = pass;
+        self.lock().prepaid.push(Kept { operation, place, probe });
+        Ok(Prepaid { gate: self, id: place.id })
     }
 
     pub(super) fn learn(&self, operation: &'static str, news: &LimitNews) {
@@ -177,12 +204,44 @@ impl Gate {
     }
 }
 
+impl Kept {
+    fn is_for(&self, operation: &str, lane: Lane) -> bool {
+        self.operation == operation && self.place.lane == lane
+    }
+}
+
 impl State {
+    fn take_prepaid(&mut self, is_it: impl Fn(&Kept) -> bool) -> Option<Kept> {
+        let at = self.prepaid.iter().position(is_it)?;
+        Some(self.prepaid.swap_remove(at))
+    }
+
     fn dispatch(&mut self, now: Timestamp) {
         for id in self.allowance.dispatch(now) {
             // A caller that has gone gives its tokens back by itself.
             let _ = self.turns.remove(&id).map(|turn| turn.send(()));
         }
+    }
+}
+
+/// A turn that is kept until its call takes it; dropping it gives it back.
+#[must_use]
+pub struct Prepaid<'a> {
+    gate: &'a Gate,
+    id: u64,
+}
+
+impl Drop for Prepaid<'_> {
+    fn drop(&mut self) {
+        let now = self.gate.clock.now();
+        let mut state = self.gate.lock();
+        // Its call, or another one of the same kind, has taken it.
+        let Some(kept) = state.take_prepaid(|kept| kept.place.id == self.id) else { return };
+        state.allowance.put_back(kept.place);
+        if kept.probe {
+            state.breaker.abandon();
+        }
+        state.dispatch(now);
     }
 }
 
@@ -497,6 +556,24 @@ mod tests {
         assert!((16..=35).contains(&sent), "{sent}");
         let written = ledger.written.load(std::sync::atomic::Ordering::Relaxed);
         assert!(written <= 20, "{written} notes");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_prepaid_turn_is_taken_by_its_call_or_given_back() {
+        let gate = gate(&[ONE_PER_10_S]);
+        let paid = gate.prepay("get", 1.0, Lane::Action).await.unwrap();
+        assert!(gate.enter("get", 1.0, Lane::Manual).await.is_ok(), "after the next refill");
+        assert!(gate.clock.now() >= Timestamp::from_secs(10), "nobody else may take it");
+        let begun = gate.clock.now();
+        call(&gate, Lane::Action, Verdict::Answered).await.unwrap();
+        assert_eq!(gate.clock.now(), begun, "its own call goes at once");
+        drop(paid);
+        assert_eq!(gate.rate_limit().remaining, Some(0), "it is spent");
+
+        let paid = gate.prepay("get", 1.0, Lane::Action).await.unwrap();
+        assert_eq!(gate.rate_limit().remaining, Some(0));
+        drop(paid);
+        assert_eq!(gate.rate_limit().remaining, Some(1), "nothing was sent");
     }
 
     #[tokio::test(start_paused = true)]

@@ -27,6 +27,7 @@ mod retry_after;
 mod test_server;
 mod wire;
 
+pub use gate::Prepaid;
 pub use guard::Reach;
 pub use http::{Http, HttpError, HttpOptions};
 pub use ledger::Ledger;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::gate::{Change, Gate, Verdict};
+use super::gate::{Change, Gate, Prepaid, Verdict};
 use super::meter::Meter;
 use super::{Http, Ledger, Request, Response};
 use crate::clock::Clock;
@@ -100,6 +100,20 @@ impl Wire {
     /// Without one, every allowance is taken to be whole at the start.
     pub fn resume(&self, ledger: Arc<dyn Ledger>) {
         self.gate.resume(ledger);
+    }
+
+    /// Waits for the turn of a call and keeps it for the next call of this operation and lane, which
+    /// then goes at once. Dropped before that, it is given back.
+    pub async fn prepay(
+        &self,
+        operation: &'static str,
+        cost: f64,
+        lane: Lane,
+    ) -> Result<Prepaid<'_>, Failure> {
+        let lined_up = tokio::time::Instant::now();
+        let prepaid = self.gate.prepay(operation, cost, lane).await;
+        self.meter.waited(lined_up.elapsed());
+        prepaid
     }
 
     /// Feeds a bucket with what an answer said. An empty name means the bucket for all; so does an

@@ -92,7 +92,7 @@ pub fn data(told: &Notification) -> Value {
         json!({
             "kind": error.kind,
             "message": error.message,
-            "advice": error.kind.advice(),
+            "advice": error.advice(),
             "retry_at": error.retry_at,
         })
     });

@@ -28,6 +28,7 @@ fn told(kind: &str) -> Notification {
             kind: FailureKind::InvalidRequest,
             message: "no such carrier".to_owned(),
             retry_at: None,
+            conflict: false,
         }),
         message: "Order tienda:42 could not be synced: no such <carrier>".to_owned(),
         advice: "Correct it.".to_owned(),

@@ -224,7 +224,8 @@ pub fn trouble(reader: &Reader<'_>, known: &Known) -> Option<Telling> {
         return None;
     }
     let error = known.state.as_ref()?.last_error.as_ref()?;
-    let shown = SyncError { kind: error.kind, message: error.message.clone(), retry_at: None };
+    let shown =
+        SyncError { kind: error.kind, message: error.message.clone(), retry_at: None, conflict: false };
     let mut told = failure::tell(reader, &shown, Context { at: Some(error.at), ..Context::of(title) });
     if known.status() == ConnectionStatus::NeedsReconnect {
         told.meanwhile = besides(w.messages_still_kept);

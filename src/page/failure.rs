@@ -48,7 +48,7 @@ impl<'a> Context<'a> {
 
 pub fn tell(reader: &Reader<'_>, error: &SyncError, context: Context<'_>) -> Telling {
     let w = reader.w;
-    let [name, cause, advice] = words(error.kind, w);
+    let [name, cause, advice] = words(error.kind, error.conflict, w);
     let named = |phrase: &str| fill(phrase, &[("c", context.channel)]);
     let cause = named(cause);
     let said = said::tell(reader.language(), &error.message, context.channel);
@@ -89,13 +89,14 @@ pub const fn icon(kind: FailureKind) -> &'static str {
 }
 
 /// Name, cause and advice.
-pub const fn words(kind: FailureKind, w: &'static Words) -> [&'static str; 3] {
+pub const fn words(kind: FailureKind, conflict: bool, w: &'static Words) -> [&'static str; 3] {
     match kind {
         FailureKind::NetworkTimeout => [w.timeout, w.timeout_why, w.timeout_do],
         FailureKind::RateLimited => [w.limited, w.limited_why, w.limited_do],
         FailureKind::Permission => [w.permission, w.permission_why, w.permission_do],
         FailureKind::NotFound => [w.gone, w.gone_why, w.gone_do],
         FailureKind::Unavailable => [w.unavailable, w.unavailable_why, w.unavailable_do],
+        FailureKind::InvalidRequest if conflict => [w.conflict, w.conflict_why, w.conflict_do],
         FailureKind::InvalidRequest => [w.invalid, w.invalid_why, w.invalid_do],
         FailureKind::Unsupported => [w.unsupported, w.unsupported_why, w.unsupported_do],
     }

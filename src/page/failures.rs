@@ -246,7 +246,7 @@ fn choices(reader: &Reader<'_>, filter: &Filter) -> Vec<Choice> {
     }
     let mut kinds = vec![Opt::new("", w.any_cause, filter.kind.is_none())];
     for kind in FailureKind::ALL {
-        let name = fill(failure::words(*kind, w)[0], &[("c", w.the_channel)]);
+        let name = fill(failure::words(*kind, false, w)[0], &[("c", w.the_channel)]);
         kinds.push(Opt::new(kind.as_str(), name, filter.kind == Some(*kind)));
     }
     vec![

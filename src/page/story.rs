@@ -203,7 +203,12 @@ mod tests {
     }
 
     fn failed(second: i64, attempt: u32) -> Event {
-        let error = SyncError { kind: FailureKind::NetworkTimeout, message: String::new(), retry_at: None };
+        let error = SyncError {
+            kind: FailureKind::NetworkTimeout,
+            message: String::new(),
+            retry_at: None,
+            conflict: false,
+        };
         event(second, EventKind::SyncFailed, Trigger::Poll).attempt(attempt).error(error)
     }
 

@@ -330,7 +330,7 @@ fn give_up(
             "Look at the order in the marketplace. If it did not act, ask for it again.",
         )
     } else {
-        (EventKind::ActionFailed, format!("{} failed", verb(action)), failure.kind.advice())
+        (EventKind::ActionFailed, format!("{} failed", verb(action)), failure.advice())
     };
     show(tx, action, Some(event(action, kind, now, told.clone()).error(error.clone())))?;
     let subject = Subject::Action(action.id, action.order.clone());

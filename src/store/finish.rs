@@ -351,7 +351,7 @@ fn failed(key: &OrderKey, failure: &Failure, error: SyncError) -> Incident {
         channel: Some(key.channel.clone()),
         order: Some(key.clone()),
         message: format!("Order {key} could not be synced: {}", error.message),
-        advice: failure.kind.advice().to_owned(),
+        advice: failure.advice().to_owned(),
         error: Some(error),
     }
 }

@@ -31,6 +31,8 @@ pub fn after_failure(
     match failure.kind {
         // An operator waits, and a reconnect is needed first: say so at once.
         FailureKind::Permission => AfterFailure::GiveUp,
+        // Somebody else is changing the same order: one more try, after a fresh look.
+        _ if failure.conflict && attempt == 1 => AfterFailure::SendAgain(now.plus(jitter(LOOKS[0]))),
         _ => match retry(failure, attempt, now, jitter) {
             Retry::At(at) => AfterFailure::SendAgain(at),
             Retry::Park => AfterFailure::GiveUp,
@@ -70,6 +72,13 @@ mod tests {
         for failure in [Failure::invalid("no"), Failure::permission("no"), Failure::unsupported("no")] {
             assert_eq!(after(&failure), AfterFailure::GiveUp, "{failure}");
         }
+    }
+
+    #[test]
+    fn a_conflict_is_looked_at_and_tried_once_more() {
+        let conflict = Failure::conflict("somebody else is changing it");
+        assert_eq!(after(&conflict), AfterFailure::SendAgain(Timestamp::from_secs(2)));
+        assert_eq!(after_failure(&conflict, 2, Timestamp::EPOCH, |span| span), AfterFailure::GiveUp);
     }
 
     #[test]

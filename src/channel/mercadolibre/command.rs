@@ -87,6 +87,9 @@ fn address_is_sound(url: Option<&str>) -> Result<(), Refused> {
     if sound { Ok(()) } else { Err(Refused::invalid("tracking_url", why)) }
 }
 
+const REPORT: &str = "seller_notifications";
+const UPDATE: &str = "update_shipment";
+
 /// The one call of an action.
 #[derive(Debug, PartialEq)]
 pub struct Command {
@@ -117,6 +120,15 @@ pub fn command(order: &Order, action: &Action, site: &Site) -> Option<Command> {
     }
 }
 
+/// See `Channel::sends`. A cancellation looks first, under the same name, and may be repeated.
+pub fn sends(order: &Order, request: &ActionRequest) -> Option<&'static str> {
+    match (request, Facts(order).mode()) {
+        (ActionRequest::Ship { .. } | ActionRequest::Tracking { .. }, Mode::Me1) => Some(REPORT),
+        (ActionRequest::Ship { .. } | ActionRequest::Tracking { .. }, Mode::Custom) => Some(UPDATE),
+        _ => None,
+    }
+}
+
 struct Parcel<'a> {
     carrier: &'a str,
     number: Option<&'a str>,
@@ -128,7 +140,7 @@ fn report(order: &Order, action: &Action, site: &Site, parcel: &Parcel<'_>, mark
     let shipment = facts.shipment()?;
     match facts.mode() {
         Mode::Me1 => Some(Command {
-            operation: "seller_notifications",
+            operation: REPORT,
             method: Method::Post,
             path: format!("/shipments/{shipment}/seller_notifications"),
             body: seller_notification(action, site, parcel),
@@ -145,7 +157,7 @@ fn report(order: &Order, action: &Action, site: &Site, parcel: &Parcel<'_>, mark
                 body["comments"] = json!(parcel.carrier);
             }
             let path = format!("/shipments/{shipment}");
-            Some(Command { operation: "update_shipment", method: Method::Put, path, body })
+            Some(Command { operation: UPDATE, method: Method::Put, path, body })
         }
         Mode::NotOurs(_) => None,
     }

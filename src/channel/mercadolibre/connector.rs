@@ -151,6 +151,10 @@ impl Channel for MercadoLibre {
         command::prepare(order, request, now)
     }
 
+    fn sends(&self, order: &Order, request: &ActionRequest) -> Option<&'static str> {
+        command::sends(order, request)
+    }
+
     fn perform<'a>(&'a self, call: Call<'a>, order: &'a Order, action: &'a Action) -> Answer<'a, Performed> {
         Box::pin(outbound::perform(&self.api, call, self.site, order, action))
     }

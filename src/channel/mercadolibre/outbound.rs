@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::api::{Answered, Api, Ask};
 use super::command::{Command, command, judge};
 use super::document::{FeedbackDoc, SaleDoc};
+use super::refusal::About;
 use super::site::Site;
 use super::state::{Parcel, left_the_seller, order_status};
 use super::{fetch, map};
@@ -68,7 +69,7 @@ fn submitted(looked: usize) -> Performed {
 }
 
 async fn send(api: &Api, call: Call<'_>, command: &Command) -> Result<(), Failure> {
-    let ask = Ask::one(command.operation, command.path.clone());
+    let ask = Ask { about: About::Change, ..Ask::one(command.operation, command.path.clone()) };
     api.write(call, ask, command.method, &command.body).await.map(drop)
 }
 

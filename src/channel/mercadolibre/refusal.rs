@@ -13,6 +13,8 @@ pub enum About {
     Account,
     /// One order, shipment or payment.
     OneThing,
+    /// The same, to be changed.
+    Change,
 }
 
 /// Words of a 403 that concern the connection even when one order was asked for.
@@ -29,15 +31,12 @@ pub fn refusal(response: &Response, about: About, resume_at: Timestamp) -> Failu
         401 if said.any(&["invalid_user_id_for_order"]) => Failure::invalid(told),
         401 => Failure::permission(told).stale_token(),
         403 if said.any(&ONE_THING) => Failure::permission(told).local(),
-        403 if about == About::OneThing && !said.any(&ACCOUNT_WIDE) => Failure::permission(told).local(),
+        403 if about != About::Account && !said.any(&ACCOUNT_WIDE) => Failure::permission(told).local(),
         403 => Failure::permission(told),
         404 => Failure::not_found(told),
-        // Somebody else is changing the same thing: nothing happened, the next try will see it.
-        409 => {
-            let mut failure = Failure::unavailable(told).local();
-            failure.no_effect = true;
-            failure
-        }
+        // Somebody else is changing the same thing, and nothing happened.
+        409 if about == About::Change => Failure::conflict(told),
+        409 => Failure::unavailable(told).local(),
         429 => Failure::rate_limited("Mercado Libre asks to wait: too many requests", resume_at),
         400 if said.any(&["not_fulfilled_feedback_in_order_expired"]) => Failure::unsupported(
             "Mercado Libre no longer takes a cancellation for this order: its time for it has run out. \
@@ -202,8 +201,9 @@ mod tests {
 
     #[test]
     fn a_conflict_had_no_effect_and_an_outage_may_have_had_one() {
-        assert!(refusal(&response(409, "{}"), About::OneThing, Timestamp::EPOCH).no_effect);
-        assert!(!refusal(&response(502, ""), About::OneThing, Timestamp::EPOCH).no_effect);
+        let conflict = refusal(&response(409, "{}"), About::Change, Timestamp::EPOCH);
+        assert!(conflict.no_effect && conflict.conflict, "{conflict:?}");
+        assert!(!refusal(&response(502, ""), About::Change, Timestamp::EPOCH).no_effect);
     }
 
     #[test]

@@ -369,6 +369,9 @@ words! {
     invalid: "{c} refuses the content", "{c} rechaza los datos", "{c} recusa os dados";
     invalid_why: "Nothing was changed there:", "Ahí no cambió nada:", "Lá nada mudou:";
     invalid_do: "Correct it and send again.", "Corrígelos y envía otra vez.", "Corrija e envie de novo.";
+    conflict: "The order in {c} has changed", "El pedido cambió en {c}", "O pedido mudou em {c}";
+    conflict_why: "It is not as it was when this was asked.", "Ya no está como cuando se pidió.", "Não está mais como quando foi pedido.";
+    conflict_do: "Look at the order as it is now; ask again if it is still needed.", "Revisa el pedido como está ahora; pídelo otra vez si aún hace falta.", "Veja o pedido como está agora; peça de novo se ainda for preciso.";
     unsupported: "{c} cannot do this from here", "{c} no permite esto desde aquí", "{c} não permite isso daqui";
     unsupported_why: "The channel has no such operation.", "El canal no tiene esa operación.", "O canal não tem essa operação.";
     unsupported_do: "Do it in {c}.", "Hazlo en {c}.", "Faça em {c}.";

@@ -14,12 +14,7 @@ pub struct ErrorJson<'a> {
 
 impl<'a> From<&'a SyncError> for ErrorJson<'a> {
     fn from(error: &'a SyncError) -> Self {
-        Self {
-            kind: error.kind,
-            message: &error.message,
-            advice: error.kind.advice(),
-            retry_at: error.retry_at,
-        }
+        Self { kind: error.kind, message: &error.message, advice: error.advice(), retry_at: error.retry_at }
     }
 }
 
