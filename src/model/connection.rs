@@ -64,6 +64,8 @@ pub struct RateLimit {
 pub struct Left {
     pub tokens: f64,
     pub at: Timestamp,
+    /// How it grew then; answers may have told another rate than the documentation.
+    pub per_second: f64,
 }
 
 /// What lets us call a marketplace. Sealed on disk, written before it is used.

@@ -67,8 +67,13 @@ impl Bucket {
     /// one.
     pub(super) fn resume(&mut self, left: Option<Left>, now: Timestamp) {
         self.advance(now);
-        let all = self.burst - ahead(self.per_second, self.burst);
-        self.noted = left.map_or(all, |left| self.grown(left, now)).min(all);
+        if let Some(left) = left {
+            self.note(left, now);
+            // A rate below the documented one comes back with the next answer that tells it.
+            self.per_second = self.per_second.max(left.per_second);
+        } else {
+            self.noted = self.burst - ahead(self.per_second, self.burst);
+        }
         self.tokens = self.tokens.min(self.noted);
     }
 
@@ -76,7 +81,7 @@ impl Bucket {
     pub(super) fn owed(&self) -> Option<Left> {
         let ahead = ahead(self.per_second, self.burst);
         let owed = self.tokens < self.noted - EPSILON;
-        owed.then(|| Left { tokens: self.tokens - ahead, at: self.at })
+        owed.then_some(Left { tokens: self.tokens - ahead, at: self.at, per_second: self.per_second })
     }
 
     /// This note is on disk.
@@ -86,7 +91,7 @@ impl Bucket {
     }
 
     fn grown(&self, left: Left, now: Timestamp) -> f64 {
-        let flown_in = now.since(left.at).as_secs_f64() * self.rate();
+        let flown_in = now.since(left.at).as_secs_f64() * left.per_second * PACE;
         (left.tokens + flown_in).min(self.burst - ahead(self.per_second, self.burst))
     }
 
@@ -294,17 +299,21 @@ mod tests {
     #[test]
     fn goes_on_where_the_last_note_says_and_waits_for_what_it_lacks() {
         let mut known = bucket(0.5, 30.0, 0.0);
-        known.resume(Some(Left { tokens: -1.0, at: START }), at(10_000));
+        let left = |tokens, per_second| Some(Left { tokens, at: START, per_second });
+        known.resume(left(-1.0, 0.5), at(10_000));
         assert_eq!(drain(&mut known, at(10_000), false), 3, "4.9 have flown in");
         let mut empty = bucket(0.0056, 20.0, 0.0);
-        empty.resume(Some(Left { tokens: 0.0, at: START }), START);
+        empty.resume(left(0.0, 0.0056), START);
         assert!(empty.ready_at(1.0, false) > at(178_000));
         let mut unknown = bucket(0.0056, 20.0, 0.0);
         unknown.resume(None, START);
         assert_eq!(drain(&mut unknown, START, false), 19);
         let mut long_ago = bucket(0.0056, 20.0, 0.0);
-        long_ago.resume(Some(Left { tokens: -5.0, at: START }), at(86_400_000));
+        long_ago.resume(left(-5.0, 0.0056), at(86_400_000));
         assert_eq!(drain(&mut long_ago, at(86_400_000), false), 19);
+        let mut told_more = bucket(0.0056, 20.0, 0.0);
+        told_more.resume(left(-5.0, 5.6), at(1_000));
+        assert!(told_more.ready_at(1.0, false) < at(1_300), "as the answers before the restart said");
     }
 
     #[test]

@@ -543,12 +543,12 @@ mod tests {
             let gate = life();
             let until = clock.now().plus(Duration::from_secs(3));
             while clock.now() < until {
-                let calls = [0; 8].map(|_| call(&gate, Lane::Poll, Verdict::Answered));
-                let [a, b, c, d, e, f, g, h] = calls;
-                let all = async { tokio::join!(a, b, c, d, e, f, g, h) };
+                let calls = [0; 4].map(|_| call(&gate, Lane::Poll, Verdict::Answered));
+                let [one, two, three, four] = calls;
+                let all = async { tokio::join!(one, two, three, four) };
                 // What is under way at the end of this life is lost.
                 tokio::select! {
-                    _ = all => sent += 8,
+                    _ = all => sent += 4,
                     () = clock.sleep_until(until) => {}
                 }
             }

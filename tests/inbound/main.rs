@@ -16,8 +16,8 @@ mod bulk;
 #[path = "../support/disk.rs"]
 mod disk;
 mod histories;
-mod story;
 mod privacy;
+mod story;
 mod trouble;
 mod world;
 

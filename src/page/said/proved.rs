@@ -89,6 +89,8 @@ pub(super) static LINES: &[Line] = &[
     ["Wait; fenicia retries by itself.", "Espera; fenicia reintenta por sí solo.", "Aguarde; fenicia tenta de novo sozinho."],
     ["The channel refuses the content.", "El canal rechaza los datos.", "O canal recusa os dados."],
     ["Correct it and send it again.", "Corrígelos y envíalos otra vez.", "Corrija e envie de novo."],
+    ["The order is not as it was when this was asked.", "El pedido ya no está como cuando se pidió esto.", "O pedido não está mais como quando isto foi pedido."],
+    ["Look at the order as it is now; ask again if it is still needed.", "Revisa el pedido como está ahora; pídelo otra vez si aún hace falta.", "Veja o pedido como está agora; peça de novo se ainda for preciso."],
     ["The channel cannot do this from here.", "El canal no permite esto desde aquí.", "O canal não permite isso daqui."],
     ["Do it in the marketplace.", "Hazlo en el canal.", "Faça no canal."],
 ];

@@ -184,7 +184,7 @@ fn connections_and_tokens() {
     check("connection", Tab::Connections, &state);
     let dead = ConnectionState { dead_grant: Some("used before".to_owned()), ..state };
     check("connection_with_dead_grant", Tab::Connections, &dead);
-    check("allowance", Tab::Allowances, &Left { tokens: -2.5, at: at(6) });
+    check("allowance", Tab::Allowances, &Left { tokens: -2.5, at: at(6), per_second: 0.5 });
     let tokens = Tokens {
         access: Secret::new("a"),
         expires_at: Some(at(1)),
