@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use super::badge::Tile;
+use super::form::Form;
 use super::leaf::{Leaf, see_other};
 use super::reader::{Reader, order_href};
 use super::said::{self, Said};
 use super::words::Words;
-use crate::model::{Action, ActionId, ActionState, Order, OrderKey, Person};
+use crate::model::{Action, ActionId, ActionRequest, ActionState, Order, OrderKey, Person};
 use crate::web::desk::{self, Wish};
 use crate::web::{Code, Problem};
 
 /// How long a form waits for the marketplace before it shows what is known.
 const PATIENCE: Duration = Duration::from_secs(10);
-const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Something to correct, with the field that it is about.
 pub struct Fault {
@@ -74,31 +74,37 @@ pub async fn send(
         }
         Err(problem) => return Err(problem),
     };
-    let action = settled(reader, id).await?;
+    let is_open = |state| matches!(state, ActionState::Queued | ActionState::Running);
+    let action = reader
+        .wait(
+            PATIENCE,
+            move |store| store.action(id),
+            |action| action.as_ref().is_none_or(|action| !is_open(action.state)),
+        )
+        .await?
+        .ok_or_else(Problem::internal)?;
     match action.error.filter(|_| action.state == ActionState::Failed) {
         Some(error) => Ok(Sent::Faulty(422, Fault::theirs(field(None), reader, &error.message, &channel))),
         None => Ok(Sent::Gone(see_other(format!("{}?action={id}", order_href(key))))),
     }
 }
 
-/// The action when it is final, or as it is when patience ends.
-async fn settled(reader: &Reader<'_>, id: ActionId) -> Result<Action, Problem> {
-    let begun = tokio::time::Instant::now();
-    loop {
-        let action = reader.read(move |store| store.action(id)).await?.ok_or_else(Problem::internal)?;
-        let open = matches!(action.state, ActionState::Queued | ActionState::Running);
-        if !open || begun.elapsed() >= PATIENCE {
-            return Ok(action);
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
-}
-
-/// The action that a form corrects, when it is one of this order.
-pub async fn corrected(reader: &Reader<'_>, order: &OrderKey) -> Result<Option<Action>, Problem> {
-    let Ok(id) = reader.query.get("again").parse::<ActionId>() else { return Ok(None) };
+/// What a form begins with: when the address asks to correct an action of this order, the fields as they
+/// were sent, and what was wrong with them, told at `field`.
+pub async fn begin(
+    reader: &Reader<'_>,
+    order: &Order,
+    field: &'static str,
+    filled_as: impl FnOnce(&ActionRequest) -> Form,
+) -> Result<(Form, Vec<Fault>), Problem> {
+    let Ok(id) = reader.query.get("again").parse::<ActionId>() else { return Ok(Default::default()) };
     let action = reader.read(move |store| store.action(id)).await?;
-    Ok(action.filter(|action| action.order == *order))
+    let Some(action) = action.filter(|action| action.order == order.key) else {
+        return Ok(Default::default());
+    };
+    let channel = reader.title_of(&order.key.channel);
+    let faults = action.error.iter().map(|error| Fault::theirs(field, reader, &error.message, &channel));
+    Ok((filled_as(&action.request), faults.collect()))
 }
 
 /// "Shipment", "New tracking number", "Cancellation".

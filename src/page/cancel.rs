@@ -51,16 +51,7 @@ pub async fn show(reader: &Reader<'_>, id: &str) -> Answer {
     if !able.supported {
         return Err(actions::refused(able.why));
     }
-    let again = actions::corrected(reader, &order.key).await?;
-    let (form, faults) = match again {
-        Some(action) => {
-            let error = action.error.as_ref().map(|error| {
-                Fault::theirs("reason", reader, &error.message, &reader.title_of(&order.key.channel))
-            });
-            (filled_as(&action.request), error.into_iter().collect())
-        }
-        None => (Form::default(), Vec::new()),
-    };
+    let (form, faults) = actions::begin(reader, &order, "reason", filled_as).await?;
     page(reader, &order, &able, &form, faults, 200).await
 }
 

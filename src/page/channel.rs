@@ -13,7 +13,7 @@ use super::reader::{Answer, Reader};
 use super::said::{self, Said};
 use super::words::Words;
 use crate::channel::Finding;
-use crate::model::{ChannelId, RateLimit};
+use crate::model::RateLimit;
 use crate::web::{Problem, desk};
 
 pub struct Found {
@@ -48,13 +48,12 @@ pub async fn show(reader: &Reader<'_>, id: &str) -> Answer {
 
 /// `POST /channels/{id}/test`: proves the connection, and says what was found.
 pub async fn test(reader: &Reader<'_>, id: &str) -> Answer {
-    let channel = ChannelId::new(id).map_err(|_| Problem::not_found(""))?;
-    let findings = match desk::prove(reader.api, &channel).await {
+    let connection = reader.known_channel(id)?;
+    let findings = match desk::prove(reader.api, &connection.id).await {
         Ok(findings) => findings,
         Err(failure) => vec![Finding::bad(failure.message.clone(), failure.kind.advice())],
     };
-    let title = reader.title_of(&channel);
-    let say = |text: &str| said::tell(reader.language(), text, &title);
+    let say = |text: &str| said::tell(reader.language(), text, connection.kind.title);
     let found = |finding: Finding| Found {
         tone: if finding.ok { "green" } else { "red" },
         icon: if finding.ok { "check" } else { "warn" },
@@ -65,12 +64,9 @@ pub async fn test(reader: &Reader<'_>, id: &str) -> Answer {
 }
 
 async fn page(reader: &Reader<'_>, id: &str, findings: Vec<Found>) -> Answer {
-    let missing = || Problem::not_found("");
-    let channel = ChannelId::new(id).map_err(|_| missing())?;
-    let connection = reader.connection(&channel).ok_or_else(missing)?;
-    let known = look_up(reader, vec![connection]).await?;
-    let known = known.first().ok_or_else(missing)?;
-    let connection = &known.connection;
+    let known = look_up(reader, vec![reader.known_channel(id)?]).await?;
+    let known = known.first().ok_or_else(|| Problem::not_found(""))?;
+    let (connection, channel) = (&known.connection, &known.connection.id);
     let (w, language) = (reader.w, reader.language());
     let title = format!("{} · {}", connection.name, w.channels);
     let page = ChannelPage {

@@ -3,19 +3,24 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::hmac;
 use subtle::ConstantTimeEq as _;
 
 use crate::random::Random;
 use crate::web::{Head, header};
 
-pub const BYTES: usize = 32;
+const BYTES: usize = 32;
 
 /// A session's token. Never sent as it is, so that compressed pages do not give it away.
 #[derive(Clone)]
 pub struct Token([u8; BYTES]);
 
 impl Token {
-    pub fn from_bytes(bytes: [u8; BYTES]) -> Self {
+    /// Follows from both, and tells nothing about the key.
+    pub fn derived(key: &[u8], text: &[u8]) -> Self {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, key);
+        let mut bytes = [0; BYTES];
+        bytes.copy_from_slice(hmac::sign(&key, text).as_ref());
         Self(bytes)
     }
 
@@ -56,11 +61,11 @@ mod tests {
     #[test]
     fn a_token_fits_however_it_is_masked() {
         let random = Random::seeded(1);
-        let token = Token::from_bytes(random.bytes());
+        let token = Token::derived(b"a key", b"forms");
         let (a, b) = (token.masked(&random), token.masked(&random));
         assert_ne!(a, b);
         assert!(token.fits(&a) && token.fits(&b));
-        assert!(!Token::from_bytes(random.bytes()).fits(&a));
+        assert!(!Token::derived(b"another", b"forms").fits(&a));
         for bad in ["", "x", &a[1..]] {
             assert!(!token.fits(bad));
         }

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use askama::Template;
-use ring::hmac;
 
 use super::asset::Addresses;
-use super::csrf::{self, Token};
+use super::csrf::Token;
 use super::form::{Form, local};
 use super::language::{Language, fill};
 use super::leaf::{Dressed as _, Leaf, html, see_other};
@@ -86,10 +85,7 @@ fn ask(
 }
 
 fn door_token(page: &Page, id: &str) -> Token {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, &page.door_key);
-    let mut bytes = [0; csrf::BYTES];
-    bytes.copy_from_slice(hmac::sign(&key, id.as_bytes()).as_ref());
-    Token::from_bytes(bytes)
+    Token::derived(&page.door_key, id.as_bytes())
 }
 
 async fn enter(page: &Page, api: &Arc<Api>, visit: &Visit, language: Language, form: &Form) -> Leaf {

@@ -21,14 +21,14 @@ use super::timeline::{self, Timeline};
 use super::words::Words;
 use crate::model::{
     Action, ActionState, Capabilities, ConnectionStatus, FulfilledBy, Item, Order, OrderKey, Person,
-    Shipment, ShipmentStatus, SyncId, SyncState,
+    Shipment, ShipmentStatus, SyncState,
 };
-use crate::store::{FailedWhat, FailureRow, SyncRunState};
+use crate::store::{FailedWhat, FailureRow, SyncRunState, SyncStatus};
 use crate::web::{Problem, desk};
 
 /// How long the Sync button waits for its result before the page shows what is known.
 const PATIENCE: Duration = Duration::from_secs(20);
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+
 /// Failures of the channel looked through for the order's own.
 const LOOKED_AT: usize = 500;
 
@@ -398,19 +398,9 @@ fn sums(reader: &Reader<'_>, order: &Order) -> Vec<Sum> {
 pub async fn sync(reader: &Reader<'_>, id: &str) -> Answer {
     let key: OrderKey = id.parse().map_err(|_| Problem::not_found(""))?;
     let sync = desk::sync_order(reader.api, key.clone(), reader.asked()).await?;
-    settled(reader, sync).await?;
+    let is_over = |status: &Option<SyncStatus>| {
+        status.as_ref().is_none_or(|status| status.state != SyncRunState::Running)
+    };
+    reader.wait(PATIENCE, move |store| store.sync_status(sync), is_over).await?;
     Ok(see_other(format!("{}?sync={sync}", order_href(&key))))
-}
-
-/// Returns when the sync is over, or patience is.
-async fn settled(reader: &Reader<'_>, id: SyncId) -> Result<(), Problem> {
-    let begun = tokio::time::Instant::now();
-    while begun.elapsed() < PATIENCE {
-        let status = reader.read(move |store| store.sync_status(id)).await?;
-        if status.is_none_or(|status| status.state != SyncRunState::Running) {
-            break;
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
-    Ok(())
 }

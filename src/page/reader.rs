@@ -1,6 +1,7 @@
 //! One request of somebody who is signed in: who, in which language, and what is asked for.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -14,6 +15,8 @@ use crate::actors::Connection;
 use crate::model::{ChannelId, OrderKey, Role};
 use crate::store::{Asked, Store, StoreError};
 use crate::web::{Api, Problem, Visit, desk};
+
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// What a page comes to.
 pub type Answer = Result<super::leaf::Leaf, Problem>;
@@ -80,6 +83,29 @@ impl<'a> Reader<'a> {
         read: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Problem> {
         self.api.read(read).await
+    }
+
+    /// Reads again until it is over, or the patience is: what was read last.
+    pub async fn wait<T: Send + 'static>(
+        &self,
+        patience: Duration,
+        read: impl Fn(&Store) -> Result<T, StoreError> + Clone + Send + 'static,
+        is_over: impl Fn(&T) -> bool,
+    ) -> Result<T, Problem> {
+        let begun = tokio::time::Instant::now();
+        loop {
+            let found = self.read(read.clone()).await?;
+            if is_over(&found) || begun.elapsed() >= patience {
+                return Ok(found);
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// The channel of an address; 404 when there is none.
+    pub fn known_channel(&self, id: &str) -> Result<Arc<Connection>, Problem> {
+        let connection = ChannelId::new(id).ok().and_then(|id| self.connection(&id));
+        connection.ok_or_else(|| Problem::not_found(""))
     }
 
     /// The channel's name, or its id when it is no longer configured.

@@ -47,9 +47,7 @@ pub async fn begin(reader: &Reader<'_>, id: &str) -> Answer {
 }
 
 async fn page(reader: &Reader<'_>, id: &str, url: Option<String>) -> Answer {
-    let missing = || Problem::not_found("");
-    let id = ChannelId::new(id).map_err(|_| missing())?;
-    let connection = reader.connection(&id).ok_or_else(missing)?;
+    let connection = reader.known_channel(id)?;
     let (w, title) = (reader.w, connection.kind.title);
     let heading = fill(w.reconnect_heading, &[("c", &connection.name)]);
     let host = url.as_deref().and_then(|url| url.split('/').nth(2)).unwrap_or_default().to_owned();
@@ -64,7 +62,7 @@ async fn page(reader: &Reader<'_>, id: &str, url: Option<String>) -> Answer {
         host,
         step_one: fill(w.consent_step_one, &[("c", title)]),
         keys: desk::secrets(&connection).map(|key| key.name).collect(),
-        id,
+        id: connection.id.clone(),
     };
     Ok(html(200, &page))
 }

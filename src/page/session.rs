@@ -3,9 +3,7 @@
 //! A session stands on a user of the config, on an API key, or on the demo's link. It is over as
 //! soon as that is gone or has another password or role, whether this process saw it happen or not.
 
-use ring::hmac;
-
-use super::csrf::{self, Token};
+use super::csrf::Token;
 use super::door::{ONCE, USER};
 use super::site::Page;
 use crate::store;
@@ -60,7 +58,7 @@ impl Page {
             tracing::warn!(%error, "that a session is in use could not be noted; it may end early");
         }
         let caller = Caller { id: found.caller, name: found.name, role: found.role };
-        Ok(Some(Session { id, caller, token: token(secret) }))
+        Ok(Some(Session { id, caller, token: Token::derived(secret.as_bytes(), b"forms") }))
     }
 
     /// A mark of what the sessions of this caller stand on; `None` when it is gone. Whether a key
@@ -78,12 +76,4 @@ impl Page {
 
 fn is_key(caller: &str) -> bool {
     caller != ONCE && !caller.starts_with(USER)
-}
-
-/// The token of the session's forms: follows from its secret, and tells nothing about it.
-fn token(secret: &str) -> Token {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
-    let mut bytes = [0; csrf::BYTES];
-    bytes.copy_from_slice(hmac::sign(&key, b"forms").as_ref());
-    Token::from_bytes(bytes)
 }

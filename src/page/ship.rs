@@ -48,16 +48,8 @@ struct Ship {
 pub async fn show(reader: &Reader<'_>, id: &str) -> Answer {
     let (order, _) = actions::order(reader, id).await?;
     let able = able(reader, &order)?;
-    let again = actions::corrected(reader, &order.key).await?;
-    let (form, faults) = match again {
-        Some(action) => {
-            let error = action.error.as_ref().map(|error| {
-                Fault::theirs("tracking_number", reader, &error.message, &reader.title_of(&order.key.channel))
-            });
-            (filled_as(&order, &action.request), error.into_iter().collect())
-        }
-        None => (Form::default(), Vec::new()),
-    };
+    let (form, faults) =
+        actions::begin(reader, &order, "tracking_number", |request| filled_as(&order, request)).await?;
     page(reader, &order, &able, &form, faults, 200).await
 }
 

@@ -34,9 +34,7 @@ pub async fn ask(reader: &Reader<'_>, id: &str) -> Answer {
 }
 
 async fn form(reader: &Reader<'_>, id: &str, faults: Vec<Fault>, status: u16) -> Answer {
-    let missing = || Problem::not_found("");
-    let id = ChannelId::new(id).map_err(|_| missing())?;
-    let connection = reader.connection(&id).ok_or_else(missing)?;
+    let connection = reader.known_channel(id)?;
     let w = reader.w;
     let title = format!("{} · {} · {}", w.sync_orders, connection.name, w.channels);
     let mut frame = Frame::new(reader, Here::Channels, title).await?;
@@ -44,7 +42,7 @@ async fn form(reader: &Reader<'_>, id: &str, faults: Vec<Fault>, status: u16) ->
     let page = Start {
         w,
         frame,
-        id,
+        id: connection.id.clone(),
         name: connection.name.clone(),
         faults,
         choices: vec![("7", w.last_7_days), ("30", w.last_30_days), ("date", w.since_a_date)],

@@ -43,16 +43,7 @@ pub async fn show(reader: &Reader<'_>, id: &str) -> Answer {
     if !can.tracking.supported {
         return Err(actions::refused(can.tracking.why));
     }
-    let again = actions::corrected(reader, &order.key).await?;
-    let (form, faults) = match again {
-        Some(action) => {
-            let error = action.error.as_ref().map(|error| {
-                Fault::theirs("tracking_number", reader, &error.message, &reader.title_of(&order.key.channel))
-            });
-            (filled_as(&action.request), error.into_iter().collect())
-        }
-        None => (Form::default(), Vec::new()),
-    };
+    let (form, faults) = actions::begin(reader, &order, "tracking_number", filled_as).await?;
     page(reader, &order, &can, &form, faults, 200).await
 }
 
