@@ -16,6 +16,9 @@ const EPSILON: f64 = 1e-6;
 /// a quarter of the bucket: so much less is known after a crash.
 const NOTED_AHEAD_SECONDS: f64 = 10.0;
 
+/// A rate so many times the noted one is worth a note of its own.
+const FASTER: f64 = 1.1;
+
 /// Longest time that one answer can park a bucket.
 const LONGEST_PARK: Duration = Duration::from_hours(24);
 
@@ -30,6 +33,8 @@ pub(super) struct Bucket {
     /// What the last note lets a restart believe to be left; the calls under way may have taken
     /// more, until the next note is on disk.
     noted: f64,
+    /// The rate beside it.
+    noted_rate: f64,
     /// When `tokens` and `noted` were right.
     at: Timestamp,
     parked_until: Option<Timestamp>,
@@ -50,6 +55,7 @@ impl Bucket {
             reserve: positive(limit.reserve).unwrap_or(0.0),
             tokens: burst,
             noted: burst - ahead(per_second, burst),
+            noted_rate: per_second,
             at: now,
             parked_until: None,
             granted: false,
@@ -80,7 +86,8 @@ impl Bucket {
     /// The note to write before the calls let through so far may be sent, if one is necessary.
     pub(super) fn owed(&self) -> Option<Left> {
         let ahead = ahead(self.per_second, self.burst);
-        let owed = self.tokens < self.noted - EPSILON;
+        let grows_faster = self.per_second > self.noted_rate * FASTER;
+        let owed = self.tokens < self.noted - EPSILON || grows_faster;
         owed.then_some(Left { tokens: self.tokens - ahead, at: self.at, per_second: self.per_second })
     }
 
@@ -88,6 +95,7 @@ impl Bucket {
     pub(super) fn note(&mut self, left: Left, now: Timestamp) {
         self.advance(now);
         self.noted = self.grown(left, now);
+        self.noted_rate = left.per_second;
     }
 
     fn grown(&self, left: Left, now: Timestamp) -> f64 {
@@ -294,6 +302,17 @@ mod tests {
             call(&mut bucket, now);
         }
         assert!((280..400).contains(&call(&mut bucket, now)), "one in some ten seconds");
+    }
+
+    #[test]
+    fn a_faster_rate_is_noted_once() {
+        let mut bucket = bucket(0.0056, 20.0, 0.0);
+        assert_eq!(bucket.owed(), None);
+        bucket.learn(&LimitNews { per_second: Some(5.6), ..LimitNews::default() }, START);
+        let left = bucket.owed().expect("a note");
+        assert!((left.per_second - 5.6).abs() < EPSILON);
+        bucket.note(left, START);
+        assert_eq!(bucket.owed(), None);
     }
 
     #[test]

@@ -86,7 +86,9 @@ async fn dies_at(market: &mut Market, step: Step) {
     };
     let patience = market.client().patience();
     while !market.shops.iter().zip(&before).all(|(shop, before)| struck(shop, *before)) {
-        assert!(patience.is_left(), "not every channel renews its tokens");
+        let idle = || market.shops.iter().zip(&before).filter(|(shop, before)| !struck(shop, **before));
+        let names = || idle().map(|(shop, _)| shop.id.as_str()).collect::<Vec<_>>().join(", ");
+        assert!(patience.is_left(), "{} does not renew its tokens at {step:?}", names());
         market.client().get("/healthz").await;
     }
     if step == Step::Used {
