@@ -66,7 +66,8 @@ impl Session {
                 if held.renew_not_before.is_some_and(|at| now < at) {
                     return Ok(tokens);
                 }
-                Ok(match self.authorise(&mut held, lane, vain).await {
+                // Nobody waits for this one, so even a person's call does not send a void grant again.
+                Ok(match self.authorise(&mut held, Lane::Poll, vain).await {
                     Ok(renewed) => renewed,
                     Err(failure) => {
                         tracing::warn!(channel = %self.id, kind = %failure.kind, "early token renewal failed, the old token still holds");

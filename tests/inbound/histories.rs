@@ -86,9 +86,9 @@ async fn histories_of(kind: &'static str, seed: u64, count: u64) -> (u64, u64, D
         }
     }
     world.mend();
-    consents += u64::from(world.reconnect_if_lost().await);
     let begun = world.clock.now();
     loop {
+        consents += u64::from(world.reconnect_if_lost().await);
         let mut left = world.untrue();
         if left.is_empty() {
             left = world.unlike_a_fresh_reading().await;

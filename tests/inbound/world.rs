@@ -358,7 +358,9 @@ impl World {
     /// Fields that are not stored as a fresh reading by the connector has them.
     pub async fn unlike_a_fresh_reading(&self) -> Vec<String> {
         // Renews the tokens if they have run out.
-        self.handle().test(&self.id).await.expect("it answers");
+        if let Err(failure) = self.handle().test(&self.id).await {
+            return vec![format!("{}: {failure}", self.kind)];
+        }
         let connection = self.handle().channel(&self.id).expect("configured");
         let truths = self.stand().truths(None, usize::MAX);
         let orders: Vec<_> = truths.iter().map(|truth| self.key(&truth.order_id).order).collect();

@@ -131,6 +131,17 @@ pub struct OrdersDoc {
     pub total_count: Word,
 }
 
+impl OrdersDoc {
+    /// The list cannot be read, though it is not empty: no page without news, but no page at all.
+    pub fn is_torn(&self) -> bool {
+        self.orders.is_none() && promises(&self.total_count)
+    }
+}
+
+fn promises(total_count: &Word) -> bool {
+    total_count.parse::<u64>().is_ok_and(|count| count > 0)
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct OrderDoc {
@@ -236,6 +247,14 @@ pub struct AfterSalesDoc {
     pub cancellations: Said<Vec<AfterSaleDoc>>,
     pub return_orders: Said<Vec<AfterSaleDoc>>,
     pub next_page_token: Word,
+    pub total_count: Word,
+}
+
+impl AfterSalesDoc {
+    /// See [`OrdersDoc::is_torn`].
+    pub fn is_torn(&self) -> bool {
+        self.cancellations.is_none() && self.return_orders.is_none() && promises(&self.total_count)
+    }
 }
 
 /// A cancellation or a return.

@@ -13,7 +13,7 @@ use super::map::{Reading, observe};
 use super::money::{AfterSales, Ledger};
 use super::notice::order_id;
 use super::providers::Providers;
-use super::refusal::is_no_such_operation;
+use super::refusal::{is_no_such_operation, nonsense};
 use crate::channel::{Call, Fetched};
 use crate::model::{ChannelOrderId, Failure, FailureKind, Source, Timestamp};
 
@@ -201,7 +201,10 @@ async fn all(
         if !token.is_empty() {
             ask = ask.param("page_token", token.as_str());
         }
-        let page = api.ask::<AfterSalesDoc>(call, ask).await?.doc;
+        let Answered { doc: page, response } = api.ask::<AfterSalesDoc>(call, ask).await?;
+        if page.is_torn() {
+            return Err(nonsense(operation, &response));
+        }
         docs.extend(page.cancellations.0.unwrap_or_default());
         docs.extend(page.return_orders.0.unwrap_or_default());
         if page.next_page_token.is_empty() || *page.next_page_token == token {

@@ -15,6 +15,7 @@ use super::document::{AfterSalesDoc, OrderDoc, OrdersDoc};
 use super::fetch::AFTER_SALES_PAGE;
 use super::map::{Reading, observe};
 use super::notice::order_id;
+use super::refusal::nonsense;
 use crate::channel::{Call, ListRequest, Page, Stream};
 use crate::model::{Failure, Source, Tiding, Timestamp};
 
@@ -90,6 +91,9 @@ async fn orders(api: &Api, call: Call<'_>, request: ListRequest<'_>) -> Result<P
         .param("sort_field", "update_time")
         .param("sort_order", "ASC");
     let answer = api.ask::<OrdersDoc>(call, turn(ask, request.token)).await?;
+    if answer.doc.is_torn() {
+        return Err(nonsense("changed orders", &answer.response));
+    }
     let read_at = answer.response.begun_at;
     let tidings = answer.doc.orders.list().iter();
     Ok(Page {
@@ -125,6 +129,9 @@ async fn after_sales(
         .param("sort_field", "update_time")
         .param("sort_order", "ASC");
     let answer = api.ask::<AfterSalesDoc>(call, turn(ask, request.token)).await?;
+    if answer.doc.is_torn() {
+        return Err(nonsense(operation, &answer.response));
+    }
     let docs = answer.doc.cancellations.list().iter().chain(answer.doc.return_orders.list());
     let mut orders: Vec<_> = docs.filter_map(|doc| order_id(&doc.order_id)).collect();
     orders.sort();

@@ -187,6 +187,20 @@ async fn a_walk_through_the_orders_keeps_its_filter_and_its_beginning() {
 }
 
 #[tokio::test]
+async fn a_list_that_cannot_be_read_is_no_empty_list() {
+    let shop = Shop::start(|asked| match asked.path.as_str() {
+        CANCELLATIONS => good(json!({ "cancellations": "?", "total_count": 1 })),
+        _ => good(json!({ "orders": [7], "total_count": 1 })),
+    })
+    .await;
+    let (channel, tokens) = (shop.channel(), tokens());
+    for stream in ["orders", "cancellations"] {
+        let told = channel.list(call(&tokens), window(stream, None)).await.expect_err("the walk stops here");
+        assert_eq!(told.kind, FailureKind::Unavailable, "{stream}");
+    }
+}
+
+#[tokio::test]
 async fn after_sales_are_hints_for_their_orders() {
     let shop = Shop::start(|asked| match asked.path.as_str() {
         CANCELLATIONS => good(json!({ "cancellations": [{"cancel_id": "1", "order_id": "11"}, {"cancel_id": "2", "order_id": "11"}] })),
