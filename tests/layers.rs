@@ -31,7 +31,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("systemd", &[]),
     ("sandbox", &[]),
     ("notify", &["net", "store", "config"]),
-    ("actors", &["sync", "channel", "store", "config", "notify"]),
+    ("actors", &["sync", "channel", "store", "config", "notify", "net"]),
     ("web", &["actors", "store", "channel", "config"]),
     ("page", &["web", "actors", "store", "channel", "config"]),
     ("app", &["web", "page", "actors", "store", "channel", "config", "systemd", "kinds", "net", "sandbox"]),

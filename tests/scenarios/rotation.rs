@@ -6,7 +6,7 @@ use std::time::Duration;
 use fenicia::clock::Clock;
 use fenicia::net::{Http, HttpOptions, Method, Request, Response};
 use fenicia::sandbox::{Fault, Rule};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::market::{Market, Plan, Shop};
 
@@ -42,11 +42,8 @@ async fn a_kill_during_a_renewal_loses_no_channel_or_says_so() {
             let started = now().to_string();
             for shop in &market.shops {
                 let may_be_lost = shop.row.single_use && matches!(step, Step::Renewed | Step::Answered);
-                let settled = |channel: &serde_json::Value| {
-                    channel["status"] == "needs_reconnect"
-                        || channel["status"] == "connected"
-                            && channel["last_success_at"].as_str() > Some(started.as_str())
-                };
+                let settled =
+                    |channel: &Value| channel["status"] == "needs_reconnect" || is_well(channel, &started);
                 let channel = market.client().until(&shop.channel_path(), settled).await;
                 in_the_gap += usize::from(shop.row.single_use && step == Step::Renewed);
                 if channel["status"] == "needs_reconnect" {
@@ -79,6 +76,7 @@ async fn dies_at(market: &mut Market, step: Step) {
         }
     }
     let before: Vec<u64> = market.shops.iter().map(Shop::token_calls).collect();
+    let started = now().to_string();
     market.start();
     let struck = |shop: &Shop, before: u64| match fault {
         Some(_) => shop.kit().faults.waiting().is_empty(),
@@ -92,10 +90,17 @@ async fn dies_at(market: &mut Market, step: Step) {
         market.client().get("/healthz").await;
     }
     if step == Step::Used {
-        market.agrees().await;
+        for shop in &market.shops {
+            market.client().until(&shop.channel_path(), |channel| is_well(channel, &started)).await;
+        }
     }
     market.kill();
     market.shops.iter().for_each(Shop::mend);
+}
+
+/// Connected, and orders were read since then.
+fn is_well(channel: &Value, since: &str) -> bool {
+    channel["status"] == "connected" && channel["last_success_at"].as_str() > Some(since)
 }
 
 async fn is_told_and_consents(market: &Market, shop: &Shop) {
