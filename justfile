@@ -47,7 +47,11 @@ deny:
 
 # The page in a real browser (needs node and Chromium): all journeys, or those that match.
 journeys pattern="":
-    cargo build && cd tests/page && npm ci --no-audit --no-fund && ./run.sh {{pattern}}
+    cargo build --bins --example fill && cd tests/page && npm ci --no-audit --no-fund && ./run.sh {{pattern}}
+
+# Finding among a million orders, each page within its time, and a bulk sync at full length.
+million orders="1000000":
+    cargo build --release --bins --example fill && cd tests/page && npm ci --no-audit --no-fund && FENICIA="$PWD/../../target/release/fenicia" FENICIA_JOURNEY_ORDERS={{orders}} FENICIA_JOURNEY_BULK=1284 ./run.sh '^(9|17)\.'
 
 # The README's pictures of the page, from the demo.
 screens *folder:

@@ -54,6 +54,12 @@ impl Connection {
         (self.enabled && millis != 0).then(|| Timestamp::from_millis(millis))
     }
 
+    /// Whether its scheduled checks have brought nothing for too long.
+    pub fn is_late(&self, last_success: Timestamp, now: Timestamp) -> bool {
+        let next = |at| self.schedule().next_after(at);
+        self.enabled && crate::sync::late_from(last_success, next).is_some_and(|late| late <= now)
+    }
+
     pub(super) fn schedule(&self) -> &Schedule {
         &self.config.poll
     }

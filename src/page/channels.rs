@@ -1,6 +1,7 @@
 //! All channels as cards, worst first.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use askama::Template;
 
@@ -11,14 +12,14 @@ use super::frame::{Frame, Here};
 use super::hours::{Day, HOURS};
 use super::language::fill;
 use super::leaf::html;
-use super::moment::Moment;
+use super::moment::{self, Moment};
 use super::reader::{Answer, Reader};
 use super::run::{self, Run};
 use super::said::Said;
 use super::words::Words;
 use crate::actors::Connection;
 use crate::channel::Method;
-use crate::model::{ConnectionState, ConnectionStatus, SyncError, Timestamp};
+use crate::model::{ConnectionState, ConnectionStatus, FailureKind, SyncError, Timestamp};
 use crate::store::{ChannelCounts, SyncRunState, SyncStatus};
 use crate::web::{Problem, desk};
 
@@ -30,11 +31,45 @@ pub struct Known {
     /// Running, or the last one.
     pub run: Option<SyncStatus>,
     pub day: Day,
+    /// When its newest order was placed.
+    pub newest: Option<Timestamp>,
+    pub now: Timestamp,
 }
 
+/// A wait that the marketplace asks for is told as a delay from this length on.
+const LONG_WAIT: Duration = Duration::from_secs(20);
+/// Without a new order for so long, the reader is told that this is no fault.
+const QUIET_AFTER: Duration = Duration::from_hours(6);
+
 impl Known {
+    /// As it is shown: also a connection without a fault is delayed when its checks bring nothing,
+    /// or when it must wait for long.
     pub fn status(&self) -> ConnectionStatus {
-        desk::connection_status(self.connection.enabled, self.state.as_ref())
+        match desk::connection_status(self.connection.enabled, self.state.as_ref()) {
+            ConnectionStatus::Connected if self.is_late() || self.waits_long() => ConnectionStatus::Degraded,
+            status => status,
+        }
+    }
+
+    fn last_success(&self) -> Option<Timestamp> {
+        self.state.as_ref()?.last_success_at
+    }
+
+    fn is_late(&self) -> bool {
+        self.last_success().is_some_and(|at| self.connection.is_late(at, self.now))
+    }
+
+    fn waits_long(&self) -> bool {
+        let error = self.state.as_ref().and_then(|state| state.last_error.as_ref());
+        let asked = error.filter(|error| error.kind == FailureKind::RateLimited).map(|error| error.at);
+        let until = self.parked_until(self.now);
+        asked.zip(until).is_some_and(|(asked, until)| until.since(asked) >= LONG_WAIT)
+    }
+
+    /// How long no order came while all is well, when that is long enough to wonder.
+    fn quiet_for(&self) -> Option<Duration> {
+        let since = self.now.since(self.newest?);
+        (self.status() == ConnectionStatus::Connected && since >= QUIET_AFTER).then_some(since)
     }
 
     /// Calls are held back until then.
@@ -61,6 +96,7 @@ impl Known {
 pub async fn look_up(reader: &Reader<'_>, connections: Vec<Arc<Connection>>) -> Result<Vec<Known>, Problem> {
     let days = reader.page.hours.of(reader).await?;
     let today = reader.moments.midnight(0);
+    let now = reader.moments.now;
     let last: Vec<_> = connections.iter().map(|c| reader.page.runs.of(&c.id)).collect();
     let mut known = reader
         .read(move |store| {
@@ -72,6 +108,8 @@ pub async fn look_up(reader: &Reader<'_>, connections: Vec<Arc<Connection>>) -> 
                     state: store.connection(&connection.id)?,
                     counts: store.channel_counts(&connection.id, today)?,
                     day: days.get(&connection.id).copied().unwrap_or([0; HOURS]),
+                    newest: store.newest_order(&connection.id)?,
+                    now,
                     run,
                     connection,
                 });
@@ -95,6 +133,8 @@ pub struct Card {
     pub badge: Badge,
     pub note: String,
     pub method: String,
+    /// That no order came for long is no fault.
+    pub quiet: String,
     pub enabled: bool,
     pub reconnect: bool,
     /// Why no bulk sync can be started now; empty when it can.
@@ -128,12 +168,13 @@ impl Card {
             badge: badge::connection(status, reader.w),
             note: note(reader, known),
             method: method(reader, connection),
+            quiet: quiet(reader, known),
             enabled: connection.enabled,
             reconnect: status == ConnectionStatus::NeedsReconnect,
             refused: refused(reader, known),
             failure,
             run: known.run.as_ref().map(|run| run::show(reader, run)),
-            last_success: known.state.as_ref().and_then(|s| s.last_success_at).map(|at| moments.short(at)),
+            last_success: known.last_success().map(|at| moments.short(at)),
             next_poll: connection
                 .next_poll_at()
                 .filter(|_| status != ConnectionStatus::NeedsReconnect)
@@ -159,6 +200,13 @@ fn method(reader: &Reader<'_>, connection: &Connection) -> String {
     fill(how, &[("t", &schedule(&connection.schedule, w))])
 }
 
+/// "No new order for 9 h, last check 2 min ago"
+fn quiet(reader: &Reader<'_>, known: &Known) -> String {
+    let Some((quiet, checked)) = known.quiet_for().zip(known.last_success()) else { return String::new() };
+    let checked = reader.moments.ago(checked);
+    fill(reader.w.quiet_for, &[("t", &moment::span(quiet.as_secs())), ("a", &checked)])
+}
+
 /// The usual schedules in words, others as configured.
 fn schedule(expression: &str, w: &'static Words) -> String {
     let fields: Vec<&str> = expression.split_whitespace().collect();
@@ -179,6 +227,10 @@ fn note(reader: &Reader<'_>, known: &Known) -> String {
         return fill(w.until, &[("t", &moments.short(until).text)]);
     }
     match (known.status(), &known.state) {
+        (ConnectionStatus::Degraded, Some(_)) if known.is_late() => {
+            let since = known.last_success().map(|at| moments.short(at).text).unwrap_or_default();
+            fill(w.no_answer_since, &[("t", &since)])
+        }
         (ConnectionStatus::NeedsReconnect | ConnectionStatus::Degraded, Some(state)) => {
             if state.last_error.is_none() {
                 return w.not_asked_yet.to_owned();
@@ -259,6 +311,7 @@ struct Channels {
     w: &'static Words,
     frame: Frame,
     sentence: String,
+    cut: String,
     cards: Vec<Card>,
 }
 
@@ -267,8 +320,8 @@ pub async fn show(reader: &Reader<'_>) -> Answer {
     let known = look_up(reader, reader.api.handle.channels()).await?;
     let cards = known.iter().map(|known| Card::of(reader, known, "/channels")).collect();
     let frame = Frame::new(reader, Here::Channels, reader.w.channels).await?;
-    let sentence = tally(reader, &known);
-    Ok(html(200, &Channels { w: reader.w, frame, sentence, cards }))
+    let (sentence, cut) = (tally(reader, &known), cut_off(reader, &known));
+    Ok(html(200, &Channels { w: reader.w, frame, sentence, cut, cards }))
 }
 
 /// "5 channels: 3 connected, 1 delayed, 1 to reconnect"
@@ -287,6 +340,16 @@ fn tally(reader: &Reader<'_>, known: &[Known]) -> String {
     .collect();
     let all = language.count(known.len() as u64, (w.channels_one, w.channels_other));
     if parts.is_empty() { all } else { format!("{all}: {}", parts.join(", ")) }
+}
+
+/// Which channels a person must reconnect: spoken to who hears the page.
+pub fn cut_off(reader: &Reader<'_>, known: &[Known]) -> String {
+    let off = known.iter().filter(|known| known.status() == ConnectionStatus::NeedsReconnect);
+    let told = off.filter_map(|known| {
+        let since = reader.moments.short(known.state.as_ref()?.status_since).text;
+        Some(fill(reader.w.disconnected_since, &[("c", &known.connection.name), ("t", &since)]))
+    });
+    told.collect::<Vec<_>>().join(". ")
 }
 
 /// One sentence on all channels: all in step, or who is not.

@@ -14,7 +14,7 @@ use super::moment::Moment;
 use super::reader::{Answer, Reader, order_href, segment};
 use super::said::{self, Said};
 use super::words::Words;
-use crate::model::{Action, ActionState, ChannelId, FailureKind, Order};
+use crate::model::{Action, ActionState, ChannelId, FailureKind, Order, OrderKey, SyncId};
 use crate::store::{Command, CommandAnswer, FailedWhat, FailureRow};
 use crate::web::{Problem, desk};
 
@@ -76,6 +76,8 @@ impl Known {
 struct Filter {
     channel: Option<ChannelId>,
     kind: Option<FailureKind>,
+    /// Only orders that failed in this bulk sync.
+    sync: Option<SyncId>,
 }
 
 impl Filter {
@@ -83,17 +85,21 @@ impl Filter {
         Self {
             channel: form.filled("channel").and_then(|id| ChannelId::new(id).ok()),
             kind: form.filled("kind").and_then(FailureKind::parse),
+            sync: form.filled("sync").and_then(|id| id.parse().ok()),
         }
     }
 
     fn query(&self) -> String {
         let channel = self.channel.as_ref().map(ToString::to_string).unwrap_or_default();
-        query(&[("channel", &channel), ("kind", self.kind.map_or("", FailureKind::as_str))])
+        let sync = self.sync.map(|id| id.to_string()).unwrap_or_default();
+        query(&[("channel", &channel), ("kind", self.kind.map_or("", FailureKind::as_str)), ("sync", &sync)])
     }
 
-    fn fits(&self, row: &FailureRow) -> bool {
+    /// `of_sync`: the orders that failed in the bulk sync, where only those are wanted.
+    fn fits(&self, row: &FailureRow, of_sync: &[OrderKey]) -> bool {
         self.channel.as_ref().is_none_or(|channel| *channel == row.channel)
             && self.kind.is_none_or(|kind| kind == row.error.kind)
+            && (self.sync.is_none() || row.order_id.as_ref().is_some_and(|order| of_sync.contains(order)))
     }
 }
 
@@ -108,6 +114,8 @@ struct Failures {
     kept: String,
     here: String,
     choices: Vec<Choice>,
+    /// Only the failures of one bulk sync are shown.
+    sync: Option<SyncId>,
     groups: Vec<Group>,
     more: bool,
 }
@@ -130,7 +138,8 @@ pub async fn show(reader: &Reader<'_>) -> Answer {
         retry_all: language.count(retriable as u64, (w.do_retry_all_one, w.do_retry_all_other)),
         here: if kept.is_empty() { "/failures".to_owned() } else { format!("/failures?{kept}") },
         choices: choices(reader, &filter),
-        groups: groups(reader, &known),
+        groups: groups(reader, &filter, &known),
+        sync: filter.sync,
         retriable,
         kept,
         more,
@@ -153,8 +162,10 @@ async fn look_up(reader: &Reader<'_>, filter: &Filter) -> Result<(Vec<Known>, bo
     reader
         .read(move |store| {
             let page = store.failures(filter.channel.as_ref(), None, LOOKED_AT)?;
+            let sync = filter.sync.map(|id| store.sync_status(id)).transpose()?.flatten();
+            let of_sync = sync.map(|sync| sync.failed_orders).unwrap_or_default();
             let mut known = Vec::new();
-            for row in page.items.into_iter().filter(|row| filter.fits(row)) {
+            for row in page.items.into_iter().filter(|row| filter.fits(row, &of_sync)) {
                 let action = row.action_id.map(|id| store.action(id)).transpose()?.flatten();
                 let order = row.order_id.as_ref().map(|key| store.order(key)).transpose()?.flatten();
                 known.push(Known { row, action, order: order.map(|(order, _)| order) });
@@ -166,15 +177,20 @@ async fn look_up(reader: &Reader<'_>, filter: &Filter) -> Result<(Vec<Known>, bo
 
 /// The groups of one channel, or of all.
 pub async fn groups_of(reader: &Reader<'_>, channel: Option<ChannelId>) -> Result<Vec<Group>, Problem> {
-    let (known, _) = look_up(reader, &Filter { channel, kind: None }).await?;
-    Ok(groups(reader, &known))
+    let filter = Filter { channel, ..Filter::default() };
+    let (known, _) = look_up(reader, &filter).await?;
+    Ok(groups(reader, &filter, &known))
 }
 
 /// By channel and kind, in the order of their newest failure.
-fn groups(reader: &Reader<'_>, known: &[Known]) -> Vec<Group> {
+fn groups(reader: &Reader<'_>, within: &Filter, known: &[Known]) -> Vec<Group> {
     let mut by_cause: Vec<(Filter, Vec<&Known>)> = Vec::new();
     for one in known {
-        let cause = Filter { channel: Some(one.row.channel.clone()), kind: Some(one.row.error.kind) };
+        let cause = Filter {
+            channel: Some(one.row.channel.clone()),
+            kind: Some(one.row.error.kind),
+            sync: within.sync,
+        };
         match by_cause.iter_mut().find(|(known, _)| *known == cause) {
             Some((_, members)) => members.push(one),
             None => by_cause.push((cause, vec![one])),

@@ -140,7 +140,8 @@ pub async fn show(reader: &Reader<'_>, id: &str) -> Answer {
         tile: actions::tile(reader, &order),
         status: badge::status(order.status, w),
         payment: badge::payment(order.payment_status, w),
-        sync: badge::sync(&order, w),
+        // That it waits is told by the button; a badge that comes and goes would move the page.
+        sync: badge::sync(&order, w).filter(|badge| badge.word != w.waiting),
         placed: moments.long(order.placed_at),
         synced: order.sync.last_success_at.map(|at| moments.long(at)),
         asking: fill(w.asking, &[("c", &title)]),

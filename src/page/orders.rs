@@ -80,6 +80,8 @@ struct Orders {
     counted: String,
     newest: Option<String>,
     older: Option<String>,
+    /// How far back was looked, when that is not as far as there are orders.
+    looked: Option<String>,
     export: Option<String>,
     zone: String,
 }
@@ -97,11 +99,8 @@ pub async fn show(reader: &Reader<'_>) -> Answer {
     let expired = matches!(private, Some(None));
     let words = private.flatten();
     let cursor = reader.query.filled("cursor").map(str::to_owned);
-    let (rows, next, paged) = if expired {
-        (Vec::new(), None, false)
-    } else {
-        rows(reader, &filters, words.clone(), cursor).await?
-    };
+    let Found { rows, next, paged, looked } =
+        if expired { Found::default() } else { rows(reader, &filters, words.clone(), cursor).await? };
     let summary = reader.read(crate::store::Store::summary).await?;
     let (views, total) = views(reader, &filters, &summary);
     let frame = Frame::new(reader, Here::Orders, reader.w.orders).await?;
@@ -127,6 +126,7 @@ pub async fn show(reader: &Reader<'_>) -> Answer {
         first_run: summary.total == 0,
         counted: counted(reader, rows.len(), total, next.is_some()),
         newest: paged.then(|| filters.href("/orders", &[])),
+        looked,
         older: next.map(|next| filters.href("/orders", &[("cursor", &next)])),
         export: (filters.s.is_none() && !rows.is_empty()).then(|| filters.href("/orders/export", &[])),
         zone: reader.moments.zone_name(),
@@ -157,14 +157,25 @@ fn carried(filters: &Filters) -> Vec<(&'static str, String)> {
     pairs.filter(|(name, _)| ["sync_state", "placed_before", "q", "s"].contains(name)).collect()
 }
 
-/// Rows, the next page's cursor, and whether this is not the first page. A cursor that is not one
-/// of ours begins anew.
+/// One page of the list.
+#[derive(Default)]
+struct Found {
+    rows: Vec<Row>,
+    /// The next page's cursor.
+    next: Option<String>,
+    /// This is not the first page.
+    paged: bool,
+    /// The search was too wide for one answer: how far it came, in words.
+    looked: Option<String>,
+}
+
+/// A cursor that is not one of ours begins anew.
 async fn rows(
     reader: &Reader<'_>,
     filters: &Filters,
     words: Option<String>,
     cursor: Option<String>,
-) -> Result<(Vec<Row>, Option<String>, bool), crate::web::Problem> {
+) -> Result<Found, crate::web::Problem> {
     let filter = filters.for_store(words);
     let (wanted, from) = (filter.clone(), cursor.clone());
     let found = reader.read(move |store| store.list_orders(&wanted, from.as_deref(), ROWS)).await;
@@ -175,7 +186,8 @@ async fn rows(
         found => (found?, cursor.is_some()),
     };
     let rows = page.orders.iter().map(|(order, person)| row(reader, order, person)).collect();
-    Ok((rows, page.next, paged))
+    let back_to = |at| fill(reader.w.looked_back, &[("t", &reader.moments.long(at).text)]);
+    Ok(Found { rows, next: page.next, paged, looked: page.looked_back_to.map(back_to) })
 }
 
 fn row(reader: &Reader<'_>, order: &Order, person: &Person) -> Row {

@@ -135,6 +135,7 @@ mod tests {
             token: None,
             boot: 1,
             error: None,
+            failed_orders: Vec::new(),
         };
         let event = |second, field: &str| {
             let change = FieldChange { field: field.to_owned(), from: None, to: None };

@@ -60,6 +60,7 @@ struct Overview {
     w: &'static Words,
     frame: Frame,
     sentence: String,
+    cut: String,
     needs: Vec<Need>,
     needs_count: String,
     more_needs: bool,
@@ -86,6 +87,7 @@ pub async fn show(reader: &Reader<'_>) -> Answer {
     let zone = moments.zone_name();
     let page = Overview {
         sentence: channels::sentence(reader, &known),
+        cut: channels::cut_off(reader, &known),
         needs,
         needs_count: all.to_string(),
         more_needs: all > NEEDS,

@@ -2,26 +2,80 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use super::failure;
 use super::form::address;
 use super::language::{Language, fill};
 use super::reader::Reader;
-use crate::model::{ChannelId, SyncId};
+use crate::model::{ChannelId, SyncId, Timestamp};
 use crate::store::{SyncPhase, SyncRunState, SyncStatus};
 use crate::web::desk;
 
 /// The last bulk sync of each channel that the page saw: its summary stays until the next one.
 #[derive(Default)]
-pub struct LastRuns(Mutex<HashMap<ChannelId, SyncId>>);
+pub struct LastRuns(Mutex<HashMap<ChannelId, LastRun>>);
+
+struct LastRun {
+    id: SyncId,
+    /// The time left as it was last told, in seconds, and when it came to that.
+    left: Option<(u64, Timestamp)>,
+}
 
 impl LastRuns {
     pub fn note(&self, channel: &ChannelId, id: SyncId) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(channel.clone(), id);
+        let mut runs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if runs.get(channel).is_none_or(|run| run.id != id) {
+            runs.insert(channel.clone(), LastRun { id, left: None });
+        }
     }
 
     pub fn of(&self, channel: &ChannelId) -> Option<SyncId> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(channel).copied()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(channel).map(|run| run.id)
+    }
+
+    /// The time left to be told where the estimate is `seconds`; the same for all who look.
+    fn left(&self, sync: &SyncStatus, seconds: u64, now: Timestamp) -> u64 {
+        let mut runs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let run = runs.get_mut(&sync.channel).filter(|run| run.id == sync.id);
+        let told = steady(run.as_ref().and_then(|run| run.left), seconds, now);
+        if let Some(run) = run {
+            run.left = Some(told);
+        }
+        told.0
+    }
+}
+
+/// Readers look at most once a second.
+const BETWEEN_STEPS: Duration = Duration::from_secs(2);
+
+/// Rounded so that it does not flicker: 5 s, 1 min, 5 min.
+const fn rounded(seconds: u64) -> u64 {
+    let step = step(seconds);
+    let steps = seconds.div_ceil(step);
+    if steps == 0 { step } else { steps * step }
+}
+
+const fn step(seconds: u64) -> u64 {
+    match seconds {
+        ..60 => 5,
+        60..900 => 60,
+        _ => 300,
+    }
+}
+
+/// What is told after `told`: it may fall freely, but rises by one step at a time.
+fn steady(told: Option<(u64, Timestamp)>, seconds: u64, now: Timestamp) -> (u64, Timestamp) {
+    let fresh = rounded(seconds);
+    match told {
+        Some((before, at)) if fresh > before => {
+            if now.since(at) < BETWEEN_STEPS {
+                (before, at)
+            } else {
+                (before + step(before), now)
+            }
+        }
+        _ => (fresh, now),
     }
 }
 
@@ -63,7 +117,9 @@ pub fn show(reader: &Reader<'_>, sync: &SyncStatus) -> Run {
         found_raw: found.max(1),
         over_raw: sync.done + sync.failed,
         numbers: numbers(reader, sync, found, known),
-        left: desk::eta(sync, moments.now).map(|left| time_left(left, reader.language())).unwrap_or_default(),
+        left: desk::eta(sync, moments.now)
+            .map(|left| time_left(reader.page.runs.left(sync, left, moments.now), reader.language()))
+            .unwrap_or_default(),
         failed_why: sync.error.as_ref().map(|error| why(reader, sync, error)).unwrap_or_default(),
     }
 }
@@ -95,20 +151,16 @@ fn numbers(reader: &Reader<'_>, sync: &SyncStatus, found: u64, known: bool) -> V
     }];
     numbers.push(plain(fill(w.n_in_step, &[("n", &number(sync.done))])));
     if sync.failed > 0 {
-        let href = address("/failures", &[("channel", sync.channel.as_str())]);
+        let href = address("/failures", &[("sync", &sync.id.to_string())]);
         numbers.push(Number { text: fill(w.n_failed, &[("n", &number(sync.failed))]), href });
     }
     numbers
 }
 
-/// Rounded so that it does not flicker: 5 s, 1 min, 5 min.
-pub fn time_left(seconds: u64, language: Language) -> String {
+fn time_left(seconds: u64, language: Language) -> String {
     let w = language.words();
-    let (phrase, number) = match seconds {
-        ..60 => (w.seconds_left, seconds.div_ceil(5).max(1) * 5),
-        60..900 => (w.minutes_left, seconds.div_ceil(60)),
-        _ => (w.minutes_left, seconds.div_ceil(300) * 5),
-    };
+    let (phrase, number) =
+        if seconds < 60 { (w.seconds_left, seconds) } else { (w.minutes_left, seconds / 60) };
     fill(phrase, &[("n", &language.number(number))])
 }
 
@@ -121,11 +173,25 @@ mod tests {
         for (seconds, wanted) in [
             (0, "about 5 s left"),
             (12, "about 15 s left"),
+            (58, "about 1 min left"),
             (61, "about 2 min left"),
             (180, "about 3 min left"),
             (2_000, "about 35 min left"),
         ] {
-            assert_eq!(time_left(seconds, Language::English), wanted);
+            assert_eq!(time_left(rounded(seconds), Language::English), wanted);
         }
+    }
+
+    #[test]
+    fn the_time_left_rises_by_one_step_at_a_time() {
+        let at = |secs| Timestamp::from_secs(secs);
+        let first = steady(None, 42, at(0));
+        assert_eq!(first.0, 45);
+        assert_eq!(steady(Some(first), 400, at(1)).0, 45, "two readers do not make two steps");
+        let second = steady(Some(first), 400, at(2));
+        assert_eq!(second, (50, at(2)));
+        assert_eq!(steady(Some((840, at(2))), 5_000, at(9)).0, 900);
+        assert_eq!(steady(Some((900, at(2))), 5_000, at(9)).0, 1_200);
+        assert_eq!(steady(Some(second), 7, at(3)).0, 10, "it falls freely");
     }
 }

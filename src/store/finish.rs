@@ -322,7 +322,7 @@ impl Finishing {
 
     fn answer_bulk(&self, tx: &mut Txn<'_>, job: &mut Job, well: bool) -> Result<(), StoreError> {
         if let Some(bulk) = job.bulk.take_if(|bulk| bulk.generation <= self.claim.seen) {
-            syncs::count(tx, bulk.sync, well, self.now)?;
+            syncs::count(tx, bulk.sync, self.key(), well, self.now)?;
         }
         Ok(())
     }

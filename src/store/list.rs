@@ -84,6 +84,19 @@ impl Store {
         Ok(counts)
     }
 
+    /// When the channel's newest order was placed.
+    pub fn newest_order(&self, channel: &ChannelId) -> Result<Option<Timestamp>, StoreError> {
+        let rows = self.snapshot()?;
+        let mut newest = None;
+        for (channel, facet, _) in views::combinations(&rows, Some(channel))? {
+            rows.walk(Tab::Facets, &Span::prefix(facet.key(&channel).done()), &mut |key, _| {
+                newest = newest.max(cut_facet(key).and_then(|(place, _)| keys::Cut(&place).newest()));
+                STOP
+            })?;
+        }
+        Ok(newest)
+    }
+
     /// Orders in one of `statuses`, placed after `placed_after`, last read before `read_before`.
     /// Those that wait for a sync or a person already are left out.
     pub fn orders_to_reread(
@@ -142,6 +155,12 @@ impl Cursor {
             0 => Some(Self::After(place.to_vec())),
             1 => Some(Self::At(place.to_vec())),
             _ => None,
+        }
+    }
+
+    fn row(&self) -> &[u8] {
+        match self {
+            Self::After(place) | Self::At(place) => place,
         }
     }
 
@@ -231,12 +250,13 @@ impl<'s> Filling<'s> {
 
     fn full(self) -> OrderPage {
         let next = (self.orders.len() == self.limit).then(|| Cursor::After(self.last).to_text());
-        OrderPage { orders: self.orders, next }
+        OrderPage { orders: self.orders, next, looked_back_to: None }
     }
 
     /// Answered short, with work left.
     fn short(self, next: &Cursor) -> OrderPage {
-        OrderPage { orders: self.orders, next: Some(next.to_text()) }
+        let looked_back_to = keys::Cut(next.row()).newest();
+        OrderPage { orders: self.orders, next: Some(next.to_text()), looked_back_to }
     }
 }
 

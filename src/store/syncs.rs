@@ -9,6 +9,8 @@ use super::{
 };
 use crate::model::{ChannelId, Failure, Lane, OrderKey, SyncError, SyncId, Timestamp, Trigger};
 
+/// So many of a bulk sync's failed orders are named.
+const FAILED_NAMED: usize = 200;
 /// How long an ended sync can be asked for.
 const KEPT_FOR: std::time::Duration = std::time::Duration::from_hours(24 * 7);
 
@@ -138,6 +140,7 @@ pub(super) fn start(
         token: None,
         boot: tx.boot(),
         error: None,
+        failed_orders: Vec::new(),
     };
     tx.put(Tab::Syncs, row(id), &status)?;
     if bulk {
@@ -163,12 +166,21 @@ pub(super) fn settle(
 }
 
 /// One order of a bulk sync has its result.
-pub(super) fn count(tx: &mut Txn<'_>, sync: SyncId, well: bool, now: Timestamp) -> Result<(), StoreError> {
+pub(super) fn count(
+    tx: &mut Txn<'_>,
+    sync: SyncId,
+    order: &OrderKey,
+    well: bool,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let Some(mut status) = load(tx, sync)?.filter(|s| s.state == SyncRunState::Running) else {
         return Ok(());
     };
     status.done += u64::from(well);
     status.failed += u64::from(!well);
+    if !well && status.failed_orders.len() < FAILED_NAMED {
+        status.failed_orders.push(order.clone());
+    }
     save_bulk(tx, status, now)
 }
 

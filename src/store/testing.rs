@@ -17,8 +17,8 @@ use super::{
 };
 use crate::clock::Clock;
 use crate::model::{
-    Action, Address, Amounts, ConnectionState, Customer, Event, FulfilledBy, Item, Order, OrderKey,
-    OrderStatus, PaymentStatus, Person, SyncInfo, Timestamp, Tokens, Version,
+    Action, Address, Amounts, ConnectionState, Customer, Event, EventKind, FieldChange, FulfilledBy, Item,
+    Order, OrderKey, OrderStatus, PaymentStatus, Person, SyncInfo, Timestamp, Tokens, Trigger, Version,
 };
 use crate::random::Random;
 
@@ -45,7 +45,8 @@ pub fn pretend_free(store: &Store, bytes: u64) {
 }
 
 /// Writes `count` orders of one channel as a bulk sync would leave them, numbered from `first`:
-/// ten statuses and payments mixed, a hundred family names, a minute between two orders.
+/// ten statuses and payments mixed, a hundred family names and one that every other customer has besides,
+/// a minute between two orders.
 pub async fn fill(
     store: &Store,
     channel: &str,
@@ -71,6 +72,24 @@ pub async fn fill(
         at = end;
     }
     Ok(())
+}
+
+/// Adds `count` events to an order's timeline, a minute apart, the last one at `newest`. `NotFound`
+/// when there is no such order.
+pub async fn tell(store: &Store, key: OrderKey, count: u32, newest: Timestamp) -> Result<(), StoreError> {
+    store
+        .write("tell", move |tx| {
+            let mut draft = Draft::open(tx, &key)?.ok_or(StoreError::NotFound("order"))?;
+            for n in 1..=count {
+                let at = newest.minus(Duration::from_mins(u64::from(count - n)));
+                let tag = |n: u32| Some(format!("tag-{n}"));
+                let change = FieldChange { field: "tags".to_owned(), from: tag(n - 1), to: tag(n) };
+                let event = Event::new(at, EventKind::Changed, Some(Trigger::Webhook), "Changed: tags");
+                draft.tell(event.changes(vec![change]));
+            }
+            draft.save(tx).map(drop)
+        })
+        .await
 }
 
 const FIRST: [&str; 12] =
@@ -149,7 +168,8 @@ pub fn sample(channel: &str, n: u64, placed_at: Timestamp) -> (Order, Person) {
         erased: false,
         key,
     };
-    let name = format!("{} Apellido{}", FIRST[pick(n / 5, FIRST.len())], n % 100);
+    let common = if n.is_multiple_of(2) { " García" } else { "" };
+    let name = format!("{} Apellido{}{common}", FIRST[pick(n / 5, FIRST.len())], n % 100);
     let person = Person {
         customer: Customer {
             name: Some(name.clone()),

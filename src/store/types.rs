@@ -213,6 +213,9 @@ pub struct SyncStatus {
     pub token: Option<String>,
     pub boot: u64,
     pub error: Option<SyncError>,
+    /// Orders that failed, up to a bound.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed_orders: Vec<OrderKey>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -416,6 +419,8 @@ pub struct OrderFilter {
 pub struct OrderPage {
     pub orders: Vec<(Order, Person)>,
     pub next: Option<String>,
+    /// Answered short: no further back than this was looked. Then there is a `next`.
+    pub looked_back_to: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug)]

@@ -3,12 +3,14 @@
 pub mod action;
 mod changes;
 mod freshness;
+mod late;
 mod merge;
 mod retry;
 mod telling;
 pub mod window;
 
 pub use freshness::{Freshness, freshness};
+pub use late::late_from;
 pub use merge::{Applied, Merged, Merging, merge};
 pub use retry::{Retry, retry};
 pub use telling::{Backlog, BacklogNews, Pace, again, polls_are_late, rest};

@@ -234,6 +234,9 @@ struct ChannelLook {
     last_webhook_at: Option<Timestamp>,
     backlog: u64,
     in_flight: usize,
+    /// What becomes so, or ends, by nothing but the passing of time.
+    late: bool,
+    waits: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -354,6 +357,8 @@ impl ChannelLook {
             last_webhook_at: state.and_then(|state| state.last_webhook_at),
             backlog: store.channel_counts(&connection.id, now)?.backlog,
             in_flight: connection.in_flight(),
+            late: state.and_then(|s| s.last_success_at).is_some_and(|at| connection.is_late(at, now)),
+            waits: state.and_then(|state| state.parked_until).is_some_and(|until| until > now),
         })
     }
 }

@@ -6,10 +6,14 @@ import { World } from "./world.mjs";
 
 export let world, browser;
 
+let how = {};
+/** How the world of this file is, where it is not the usual one. */
+export function setting(wished) { how = wished; }
+
 /** Begun by the first journey that is not left out, so that one alone costs one world. */
 let begun;
 async function begin() {
-  [world, browser] = await Promise.all([World.begin(), openBrowser()]);
+  [world, browser] = await Promise.all([World.begin(how), openBrowser()]);
 }
 after(async () => { await browser?.close(); await world?.end(); });
 
@@ -18,6 +22,13 @@ export const journey = (name, act) => test(name, { timeout: 300_000 }, async (t)
   await (begun ??= begin());
   await act(t);
 });
+
+/** A world of its own for one journey, gone with it. */
+export async function elsewhere(t, how) {
+  const own = await World.begin(how);
+  t.after(() => own.end());
+  return own;
+}
 
 /** Somebody in front of a browser of their own, signed in. */
 export const comes = (user, options) => Reader.comes(browser, world, user, options);

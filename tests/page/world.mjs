@@ -3,11 +3,13 @@
 import { spawn } from "node:child_process";
 import { connect, createServer } from "node:net";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer as createHttpServer } from "node:http";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 export const binary = process.env.FENICIA ?? join(import.meta.dirname, "../../target/debug/fenicia");
 
+export const channels = ["shopify", "amazon", "mercadolibre", "walmart", "tiktok-shop"];
 export const password = "barco-de-cedro";
 const hash = "$argon2id$v=19$m=64,t=1,p=1$ZmVuaWNpYS1qb3VybmV5cw$bvXZWKOCNt277R38+69cxNkYwK6EvG1urf749JIyuLc";
 
@@ -61,13 +63,24 @@ export class Shop {
 }
 
 export class World {
-  static async begin() {
+  /** `tuned` puts lines into the tables of the config, by their names; `filled`: so many orders are there before. */
+  static async begin({ tuned = {}, filled = 0 } = {}) {
     const world = new World();
     world.folder = await mkdtemp(join(tmpdir(), "fenicia-journeys-"));
     const tables = await world.openSandbox();
-    await writeFile(join(world.folder, "config.toml"), config(tables), { mode: 0o600 });
+    world.ops = await Listener.begin();
+    await writeFile(join(world.folder, "config.toml"), config(tables, world.ops, tuned), { mode: 0o600 });
+    if (filled) world.longest = await fill(join(world.folder, "data"), filled);
     await world.openDaemon();
     return world;
+  }
+
+  /** Names, addresses and numbers of all customers, as far as they are few. */
+  async persons() {
+    if (this.isStrange) return [];
+    const { items } = await this.api("orders?limit=200");
+    const words = items.flatMap(({ customer: { name, email, phone } }) => [name, email, phone]);
+    return [...new Set(words)].filter((word) => word?.length > 5);
   }
 
   async openSandbox() {
@@ -86,6 +99,7 @@ export class World {
     this.daemon = spawn(binary, ["run", "--config", path], { stdio: ["ignore", "ignore", "inherit"], env });
     const at = await until("the daemon", () => readFile(join(this.folder, "data/addresses.json"), "utf8").then(JSON.parse).catch(() => null));
     this.url = `http://${at.admin}`;
+    this.webhooks = `http://${at.webhooks}`;
     this.key = (await readFile(join(this.folder, "data/admin.key"), "utf8")).trim();
     await until("readiness", () => fetch(`${this.url}/readyz`).then((reply) => reply.ok).catch(() => null));
     for (const shop of this.shops()) {
@@ -93,25 +107,30 @@ export class World {
       shop.takesWebhooks = ["shopify", "mercadolibre", "tiktok-shop"].includes(shop.channel);
       if (shop.takesWebhooks) await shop.ask("PUT", "webhooks", { target });
     }
-    await until("all channels", async () => (await this.api("channels")).items.every((one) => one.status === "connected"));
+    await until("all channels", async () => (await this.api("channels")).items.every((one) => one.status === "connected" && one.last_success_at));
   }
 
   /** The same page at an address whose connections can be cut. */
   async behindALine() {
-    const { hostname, port } = new URL(this.url);
-    const open = new Set();
+    const open = new Set(), streams = new Set();
     let cut = false;
     const line = createServer((near) => {
+      const { hostname, port } = new URL(this.url);
       if (cut) return near.destroy();
       const far = connect(Number(port), hostname);
       for (const end of [near, far]) { open.add(end); end.on("error", () => {}); end.on("close", () => { open.delete(end); near.destroy(); far.destroy(); }); }
+      near.on("data", (bytes) => { if (bytes.includes("GET /api/v1/events")) streams.add(near); });
+      near.on("close", () => streams.delete(near));
       near.pipe(far).pipe(near);
     });
     await new Promise((ready) => line.listen(0, "127.0.0.1", ready));
     const world = Object.create(this, { url: { value: `http://127.0.0.1:${line.address().port}` } });
     return {
       world,
-      cut() { cut = true; for (const end of open) end.destroy(); },
+      /** Event streams that are open. */
+      streams: () => streams.size,
+      drop() { for (const end of open) end.destroy(); },
+      cut() { cut = true; this.drop(); },
       mend() { cut = false; },
       close() { this.cut(); line.close(); },
     };
@@ -119,11 +138,15 @@ export class World {
 
   /** Killed without warning, and started again over the same store. */
   async isKilledAndStartedAgain() {
+    await this.stops("SIGKILL");
+    await this.openDaemon();
+  }
+
+  async stops(signal = "SIGTERM") {
     const gone = new Promise((done) => this.daemon.once("exit", done));
-    this.daemon.kill("SIGKILL");
+    this.daemon.kill(signal);
     await gone;
     await rm(join(this.folder, "data/addresses.json"), { force: true });
-    await this.openDaemon();
   }
 
   shops() { return Object.values(this).filter((value) => value instanceof Shop); }
@@ -135,7 +158,8 @@ export class World {
       body: body && JSON.stringify(body),
     });
     if (!reply.ok) throw new Error(`${path}: ${reply.status} ${await reply.text()}`);
-    return reply.json();
+    const text = await reply.text();
+    return text ? JSON.parse(text) : null;
   }
 
   /** Has the marketplace asked for the order, and waits for the end of it. */
@@ -151,18 +175,54 @@ export class World {
       child.kill("SIGTERM");
       await gone;
     }
+    this.ops.server.close();
     await rm(this.folder, { recursive: true, force: true });
   }
 }
 
-function config(tables) {
+/** Whoever is told of trouble beside the page: hears what is posted, or refuses it. */
+class Listener {
+  static async begin() {
+    const listener = Object.assign(new Listener(), { heard: [], refuses: false });
+    listener.server = createHttpServer((request, reply) => {
+      let text = "";
+      request.on("data", (part) => { text += part; });
+      request.on("end", () => {
+        listener.heard.push(text);
+        reply.writeHead(listener.refuses ? 500 : 204).end();
+      });
+    });
+    await new Promise((ready) => listener.server.listen(0, "127.0.0.1", ready));
+    listener.url = `http://127.0.0.1:${listener.server.address().port}/hook`;
+    return listener;
+  }
+}
+
+/** Orders of the past, written by the store's own code; answers the id of the one with the longest story. */
+async function fill(folder, orders) {
+  const tool = process.env.FENICIA_FILL ?? join(dirname(binary), "examples/fill");
+  const child = spawn(tool, [folder, String(orders), ...channels], { stdio: ["ignore", "pipe", "inherit"] });
+  let told = "";
+  child.stdout.on("data", (part) => { told += part; });
+  const [code] = await new Promise((done, failed) => {
+    child.once("error", () => failed(new Error(`${tool} is missing: cargo build --example fill`)));
+    child.once("close", (...end) => done(end));
+  });
+  if (code !== 0) throw new Error(`the store was not filled: ${code}`);
+  return told.trim();
+}
+
+function config(tables, ops, tuned) {
   const user = (name, role) => `[admin.users.${name}]\npassword_hash = "${hash}"\nrole = "${role}"\n`;
-  return [
+  const text = [
     '[store]\npath = "data"\n',
     // What the marketplaces are told; the sandbox is told the real address besides.
     '[webhooks]\nlisten = "127.0.0.1:0"\npublic_url = "https://orders.example.com"\n',
     '[admin]\nlisten = "127.0.0.1:0"\n',
     user("ana", "operator"), user("luis", "admin"), user("vera", "viewer"),
+    "[sync]\n",
+    `[notify.ops]\nkind = "webhook"\nurl = "${ops.url}"\nallow_internal = true\non = ["channel_down", "action_failed"]\n`,
     tables,
   ].join("\n");
+  return Object.entries(tuned).reduce((made, [table, lines]) => made.replace(`[${table}]\n`, `[${table}]\n${lines}\n`), text);
 }

@@ -56,6 +56,7 @@ words! {
     do_close: "Close", "Cerrar", "Fechar";
     do_open: "Open", "Abrir", "Abrir";
     do_stop: "Stop", "Detener", "Parar";
+    stopping: "Stopping…", "Deteniendo…", "Parando…";
     do_retry: "Retry", "Reintentar", "Tentar de novo";
     do_retry_all_one: "Retry {n}", "Reintentar {n}", "Tentar {n} de novo";
     do_retry_all_other: "Retry all {n}", "Reintentar los {n}", "Tentar todos os {n}";
@@ -149,6 +150,8 @@ words! {
     placed_since: "Placed since {t}", "Con fecha desde {t}", "Com data desde {t}";
     placed_until: "Placed until {t}", "Con fecha hasta {t}", "Com data até {t}";
     new_orders_show: "New orders · show", "Pedidos nuevos · ver", "Pedidos novos · ver";
+    looked_back: "Looked through orders back to {t}.", "Se revisaron los pedidos hasta {t}.", "Pedidos verificados até {t}.";
+    go_on: "Go on", "Seguir", "Continuar";
     older: "Older", "Anteriores", "Anteriores";
     newest: "Newest", "Más recientes", "Mais recentes";
     orders_one: "{n} order", "{n} pedido", "{n} pedido";
@@ -392,6 +395,8 @@ words! {
     n_delayed: "{n} delayed", "{n} con retraso", "{n} com atraso";
     n_to_reconnect: "{n} to reconnect", "{n} por reconectar", "{n} a reconectar";
     n_off: "{n} turned off", "{n} desactivados", "{n} desativados";
+    no_answer_since: "no answer since {t}", "sin respuesta desde las {t}", "sem resposta desde {t}";
+    quiet_for: "No new order for {t}, last check {a}", "Sin pedidos nuevos en {t}, última revisión {a}", "Sem pedidos novos há {t}, última verificação {a}";
     not_asked_yet: "not asked yet", "aún sin consultar", "ainda não consultado";
     by_polling: "checked {t}", "revisión {t}", "verificação {t}";
     by_webhooks: "webhooks, and checked {t}", "avisos del canal y revisión {t}", "avisos do canal e verificação {t}";
@@ -440,6 +445,7 @@ words! {
     no_consent: "This marketplace gives no consent in a browser. Put new credentials into config.toml, reload, then test the connection.", "Este canal no da permiso en un navegador. Pon credenciales nuevas en config.toml, recarga y prueba la conexión.", "Este canal não dá permissão em um navegador. Ponha novas credenciais no config.toml, recarregue e teste a conexão.";
 
     // Failures and notifications.
+    of_this_sync: "Only of this bulk sync", "Solo de esta sincronización masiva", "Só desta sincronização em massa";
     filter_failures: "Filter failures", "Filtrar fallas", "Filtrar falhas";
     cause: "Cause", "Causa", "Causa";
     any_cause: "Any cause", "Cualquiera", "Qualquer";

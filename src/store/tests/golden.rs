@@ -158,6 +158,7 @@ fn work() {
         token: Some("p3".to_owned()),
         boot: 4,
         error: Some(error()),
+        failed_orders: Vec::new(),
     };
     check("sync", Tab::Syncs, &status);
 }

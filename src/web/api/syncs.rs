@@ -165,6 +165,7 @@ mod tests {
             token: None,
             boot: 1,
             error: None,
+            failed_orders: Vec::new(),
         }
     }
 
