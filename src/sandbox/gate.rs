@@ -60,7 +60,7 @@ async fn suffer(stand: &dyn Stand, request: &Request, fault: Option<Fault>) -> P
             stand.expire_access();
             Passage::Answer(stand.handle(request))
         }
-        after => spoil(after, stand.handle(request)).await,
+        after => spoil(after, stand.handle(&Request { unheard: true, ..request.clone() })).await,
     }
 }
 

@@ -14,6 +14,8 @@ pub struct Request {
     pub query: Vec<(String, String)>,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
+    /// A fault sees to it that the client cannot read the answer.
+    pub unheard: bool,
 }
 
 impl Request {
@@ -31,6 +33,7 @@ impl Request {
             query: pairs,
             headers: Vec::new(),
             body: Vec::new(),
+            unheard: false,
         }
     }
 

@@ -126,12 +126,12 @@ impl Access {
         if granted { self.issue(kit) } else { refused("invalid_grant", INVALID_GRANT) }
     }
 
-    /// Once more is right after a lost answer; again and again is not.
+    /// Who does not hear the refusal may ask again; who has heard it knows.
     fn spend(&mut self, token: &str, request: &Request, kit: &Kit) -> bool {
         if !self.revoked && token == self.refresh {
             return true;
         }
-        if let Some(times) = self.spent.get_mut(token) {
+        if let Some(times) = self.spent.get_mut(token).filter(|_| !request.unheard) {
             *times += 1;
             if *times > 2 {
                 kit.breach(request, "spent_refresh_token", "the same spent refresh token for the third time");

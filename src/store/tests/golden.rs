@@ -54,7 +54,12 @@ fn error() -> SyncError {
 
 #[test]
 fn orders_and_people() {
-    let (mut order, person) = testing::sample("tienda", 42, at(0));
+    let (mut order, mut person) = testing::sample("tienda", 42, at(0));
+    let name = Some("Elena Apellido42".to_owned());
+    person.customer.name.clone_from(&name);
+    if let Some(address) = &mut person.shipping_address {
+        address.name = name;
+    }
     order.shipments.push(Shipment {
         shipment_id: "s1".to_owned(),
         carrier: Some("DHL".to_owned()),
