@@ -6,4 +6,4 @@ set -eu
 cd "$(dirname "$0")"
 : "${FENICIA:=$(pwd)/../../target/debug/fenicia}"
 export FENICIA
-exec node --test --test-concurrency="${FENICIA_JOURNEYS_AT_ONCE:-2}" --test-reporter=spec ${1:+--test-name-pattern="$1"} ./*.test.mjs
+exec node --test --test-force-exit --test-concurrency="${FENICIA_JOURNEYS_AT_ONCE:-2}" --test-reporter=spec ${1:+--test-name-pattern="$1"} ./*.test.mjs

@@ -64,15 +64,24 @@ export class Shop {
 
 export class World {
   /** `tuned` puts lines into the tables of the config, by their names; `filled`: so many orders are there before. */
-  static async begin({ tuned = {}, filled = 0 } = {}) {
+  static async begin(how = {}) {
     const world = new World();
-    world.folder = await mkdtemp(join(tmpdir(), "fenicia-journeys-"));
-    const tables = await world.openSandbox();
-    world.ops = await Listener.begin();
-    await writeFile(join(world.folder, "config.toml"), config(tables, world.ops, tuned), { mode: 0o600 });
-    if (filled) world.longest = await fill(join(world.folder, "data"), filled);
-    await world.openDaemon();
-    return world;
+    try {
+      await world.open(how);
+      return world;
+    } catch (error) {
+      await world.end();
+      throw error;
+    }
+  }
+
+  async open({ tuned = {}, filled = 0 }) {
+    this.folder = await mkdtemp(join(tmpdir(), "fenicia-journeys-"));
+    const tables = await this.openSandbox();
+    this.ops = await Listener.begin();
+    await writeFile(join(this.folder, "config.toml"), config(tables, this.ops, tuned), { mode: 0o600 });
+    if (filled) this.longest = await fill(join(this.folder, "data"), filled);
+    await this.openDaemon();
   }
 
   /** Names, addresses and numbers of all customers, as far as they are few. */
@@ -175,8 +184,8 @@ export class World {
       child.kill("SIGTERM");
       await gone;
     }
-    this.ops.server.close();
-    await rm(this.folder, { recursive: true, force: true });
+    this.ops?.server.close();
+    if (this.folder) await rm(this.folder, { recursive: true, force: true });
   }
 }
 
