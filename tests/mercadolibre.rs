@@ -264,7 +264,8 @@ async fn what_nobody_answered_is_found_among_the_missed() {
         for tiding in tidings {
             let Tiding::Alias(alias) = tiding else { panic!("{stream}: {tiding:?}") };
             let orders = bench.channel.resolve(bench.call(), &alias).await.expect("orders");
-            assert_eq!(orders.iter().map(ToString::to_string).collect::<Vec<_>>(), [id.clone()], "{alias}");
+            let orders: Vec<_> = orders.iter().map(ToString::to_string).collect();
+            assert_eq!(orders, std::slice::from_ref(&id), "{alias}");
         }
     }
     bench.no_breach();
