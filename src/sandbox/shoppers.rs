@@ -16,7 +16,7 @@ impl Shoppers {
     /// Places about `orders_per_minute` orders over all stands together, and about as many other
     /// events on the orders of late.
     pub fn come(stands: Vec<Arc<dyn Stand>>, random: Random, orders_per_minute: f64) -> Self {
-        Self(tokio::spawn(shop(stands, random, orders_per_minute.max(0.01))))
+        Self(tokio::spawn(shop(stands, random, orders_per_minute)))
     }
 }
 
@@ -27,10 +27,13 @@ impl Drop for Shoppers {
 }
 
 async fn shop(stands: Vec<Arc<dyn Stand>>, random: Random, orders_per_minute: f64) {
+    if orders_per_minute <= 0.0 {
+        return;
+    }
     if stands.is_empty() {
         return;
     }
-    let pause = Duration::from_secs_f64(60.0 / orders_per_minute / 2.0);
+    let pause = Duration::from_secs_f64(60.0 / orders_per_minute.max(0.01) / 2.0);
     for turn in 0_u64.. {
         let stand = &stands[index(&random, stands.len())];
         if turn.is_multiple_of(2) {

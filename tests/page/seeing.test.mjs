@@ -118,10 +118,12 @@ journey("4. quiet is not broken", async (t) => {
   const hours = (n) => new Date(Date.now() - n * 3_600_000).toISOString();
   await own.walmart.places(own, { placed_at: hours(9.2), lines: [pot] });
   const ana = await Reader.comes(browser, own, "ana");
-  await ana.goes("/channels");
   const card = ana.page.getByRole("region").filter({ has: ana.page.getByRole("heading", { name: "Walmart" }) });
+  await until("a quiet channel", async () => {
+    await ana.goes("/channels");
+    return card.getByText(/No new order for 9 h( \d+ min)?, last check \d+ s ago/).isVisible();
+  }, 30_000);
   await card.getByText("Connected").waitFor();
-  await card.getByText(/No new order for 9 h( \d+ min)?, last check \d+ s ago/).waitFor();
   await ana.goes("/");
   await ana.page.getByText(/^All 5 channels are in step/).waitFor();
   // Polls stop answering, which no call has said yet: three schedules later it shows by itself.

@@ -17,11 +17,15 @@ use super::rows::ROWS;
 use super::support::Client;
 
 /// Operations that no story within seconds reaches, and what else proves them.
-const ELSEWHERE: [(&str, &str); 17] = [
+const ELSEWHERE: [(&str, &str); 21] = [
     ("address", "the tests of notifications"),
     ("settle_tellings", "the tests of notifications"),
     ("forget_other_targets", "the tests of notifications"),
     ("fill", "only tests and benches fill a store"),
+    ("tell", "only tests and benches fill a store"),
+    ("begin_session", "the tests of sessions"),
+    ("note_session", "the tests of sessions"),
+    ("end_session", "the tests of sessions"),
     ("ping", "writes nothing"),
     ("resolve_delivery", "the story of packs and of names that nobody knows"),
     ("raise", "raised by hand over a shop that rests"),
