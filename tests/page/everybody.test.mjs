@@ -323,7 +323,7 @@ journey("the one-time link and keys", async () => {
 });
 
 journey("24. the link of the demo works once", async (t) => {
-  const demo = spawn(binary, ["demo", "--for", "60s"], { stdio: ["ignore", "pipe", "ignore"] });
+  const demo = spawn(binary, ["demo", "--for", "180s"], { stdio: ["ignore", "pipe", "ignore"] });
   const gone = new Promise((done) => demo.once("exit", done));
   t.after(() => { demo.kill("SIGTERM"); return gone; });
   let told = "";
