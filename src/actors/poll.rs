@@ -34,9 +34,11 @@ impl Errand for Poll {
 
 async fn run(shared: &Shared, connection: &Connection) -> Result<(), Failure> {
     let begun = shared.clock.now();
-    for (index, stream) in connection.channel.streams().iter().enumerate() {
+    let streams = connection.channel.streams();
+    for (index, stream) in streams.iter().enumerate() {
         match walk(shared, connection, stream).await {
-            Ok(()) if index == 0 => shared.note_list(&connection.id, begun).await,
+            // The end of the only list is the end of the poll.
+            Ok(()) if index == 0 && streams.len() > 1 => shared.note_list(&connection.id, begun).await,
             Ok(()) => {}
             Err(failure) if stream.optional && !failure.kind.is_temporary() => {
                 tracing::warn!(channel = %connection.id, stream = stream.name, kind = %failure.kind,

@@ -10,7 +10,7 @@ mod telling;
 pub mod window;
 
 pub use freshness::{Freshness, freshness};
-pub use late::late_from;
+pub use late::{late_from, polls_are_late};
 pub use merge::{Applied, Merged, Merging, merge};
 pub use retry::{Retry, retry};
-pub use telling::{Backlog, BacklogNews, Pace, again, polls_are_late, rest};
+pub use telling::{Backlog, BacklogNews, Pace, again, rest};

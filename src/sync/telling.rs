@@ -63,19 +63,6 @@ impl Pace {
     }
 }
 
-/// Whether the polls of a channel stopped coming to their end: since the last one three more were due,
-/// the first of them long ago. A first import or a catch-up may well take hours.
-pub fn polls_are_late(
-    last: Timestamp,
-    now: Timestamp,
-    next_after: impl Fn(Timestamp) -> Option<Timestamp>,
-) -> bool {
-    const LONG: Duration = Duration::from_hours(3);
-    let Some(first) = next_after(last) else { return false };
-    let third = next_after(first).and_then(&next_after);
-    third.is_some_and(|third| third <= now) && now.since(first) >= LONG
-}
-
 /// Whether much has been waiting for so long that somebody should hear of it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Backlog {
@@ -146,18 +133,6 @@ mod tests {
     fn a_target_that_fails_rests_longer_and_longer() {
         let rests: Vec<u64> = (0..9).map(|failures| rest(failures).as_secs()).collect();
         assert_eq!(rests, [0, 5, 10, 20, 40, 80, 160, 300, 300]);
-    }
-
-    #[test]
-    fn polls_are_late_when_three_were_due_and_the_first_long_ago() {
-        const HOUR: i64 = 3_600;
-        let each = |gap: i64| move |after: Timestamp| Some(at((after.as_secs() / gap + 1) * gap));
-        let late = |gap: i64, now: i64| polls_are_late(at(0), at(now), each(gap));
-        assert!(!late(900, 3 * HOUR), "three hours after the first of them, which was due at a quarter");
-        assert!(late(900, 3 * HOUR + 900));
-        assert!(!late(24 * HOUR, 71 * HOUR));
-        assert!(late(24 * HOUR, 72 * HOUR));
-        assert!(!polls_are_late(at(0), at(1_000 * HOUR), |_| None), "never due");
     }
 
     #[test]
