@@ -139,15 +139,25 @@ async fn a_consent_is_asked_for_refused_and_pasted_or_the_keys_are_named_that_ta
         let (code, _, err) = paste(&back);
         assert!(code == Some(1) && err.contains("Copy the whole address"), "{}: {err}", shop.id);
 
-        // Where the stand plays the owner: the address at which the browser ends, pasted.
-        if let Some(ended) = rotation::visit(begun).await.header("location") {
-            let (code, _, err) = paste(ended);
-            assert_eq!(code, Some(0), "{}: {err}", shop.id);
-            let (code, _, err) = paste(ended);
-            assert!(code == Some(1) && err.contains("under way"), "{}: {err}", shop.id);
-            market.until_channel(shop, "connected").await;
+        // The address at which the browser ends, pasted.
+        let visited = rotation::visit(begun).await;
+        let ended = visited.header("location").unwrap_or_else(|| panic!("{begun}: {}", visited.status));
+        let (code, _, err) = paste(ended);
+        assert_eq!(code, Some(0), "{}: {err}", shop.id);
+        let (code, _, err) = paste(ended);
+        assert!(code == Some(1) && err.contains("under way"), "{}: {err}", shop.id);
+        market.until_channel(shop, "connected").await;
+        for _ in 0..2 {
             let tested = market.client().post(&format!("{}/test", shop.channel_path()), &json!({})).await;
-            assert_eq!(tested.status, 200, "{}: {}", shop.id, tested.text);
+            assert_eq!(
+                (tested.status, &tested.body["ok"]),
+                (200, &json!(true)),
+                "{}: {}",
+                shop.id,
+                tested.text
+            );
+            // What the consent gave is renewed as well.
+            shop.stand().expire_access();
         }
     }
 }

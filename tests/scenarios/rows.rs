@@ -63,7 +63,7 @@ pub const ROWS: &[Row] = &[
         quiet: false,
         says_how_long: false,
         people: true,
-        consents: false,
+        consents: true,
         single_use: false,
     },
     Row {

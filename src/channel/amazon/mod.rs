@@ -34,7 +34,7 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
 use super::{
-    Answer, Call, Channel, Fetched, Finding, ListRequest, Page, Performed, Refused, Stream, Verdict,
+    Answer, Call, Channel, Consent, Fetched, Finding, ListRequest, Page, Performed, Refused, Stream, Verdict,
 };
 use crate::model::{Action, ActionRequest, Capabilities, ChannelOrderId, Memo, Order, Timestamp, Tokens};
 use crate::net::Wire;
@@ -87,8 +87,15 @@ impl Channel for Amazon {
     }
 
     fn authorise<'a>(&'a self, held: Option<&'a Tokens>) -> Answer<'a, Tokens> {
-        let generation = held.map_or(0, |tokens| tokens.generation);
-        Box::pin(self.credentials.renew(&self.api.wire, &self.api.clock, generation))
+        Box::pin(self.credentials.renew(&self.api, held))
+    }
+
+    fn consent(&self, consent: &Consent<'_>) -> Option<String> {
+        self.credentials.consent_address(consent)
+    }
+
+    fn redeem<'a>(&'a self, consent: &'a Consent<'a>, code: &'a str) -> Answer<'a, Tokens> {
+        Box::pin(self.credentials.redeem(&self.api, consent, code))
     }
 
     fn probe<'a>(&'a self, call: Call<'a>) -> Answer<'a, Vec<Finding>> {

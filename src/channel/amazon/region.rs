@@ -66,6 +66,25 @@ impl Region {
         self.marketplaces.iter().find(|(_, id)| *id == marketplace).map(|(country, _)| *country)
     }
 
+    /// Where the seller of one of this region's marketplaces signs in.
+    pub fn seller_central(&self, marketplace: &str) -> String {
+        let domain = match self.country(marketplace).unwrap_or_default() {
+            "GB" | "DE" | "FR" | "ES" | "IT" => return "https://sellercentral-europe.amazon.com".to_owned(),
+            "MX" => "com.mx",
+            "BR" => "com.br",
+            "BE" => "com.be",
+            "TR" => "com.tr",
+            "AU" => "com.au",
+            "ZA" => "co.za",
+            "JP" => "co.jp",
+            land @ ("CA" | "NL" | "SE" | "PL" | "IE" | "IN" | "AE" | "SA" | "EG" | "SG") => {
+                return format!("https://sellercentral.amazon.{}", land.to_ascii_lowercase());
+            }
+            _ => "com",
+        };
+        format!("https://sellercentral.amazon.{domain}")
+    }
+
     /// What is wrong with a configured marketplace id.
     pub fn fault(&self, marketplace: &str) -> Option<KeyFault> {
         if self.country(marketplace).is_some() {
@@ -118,6 +137,20 @@ mod tests {
         assert!(country.cure.contains("A1AM78C64UM0Y8"), "{}", country.cure);
         let unknown = na.fault("ATVPDKIKX0DERX").expect("fault");
         assert!(unknown.cure.contains("ATVPDKIKX0DER (US)"), "{}", unknown.cure);
+    }
+
+    #[test]
+    fn each_country_has_its_seller_central() {
+        let of = |region, marketplace| Region::named(region).expect("region").seller_central(marketplace);
+        for (region, marketplace, expected) in [
+            ("na", "ATVPDKIKX0DER", "https://sellercentral.amazon.com"),
+            ("na", "A2EUQ1WTGCTBG2", "https://sellercentral.amazon.ca"),
+            ("na", "A1AM78C64UM0Y8", "https://sellercentral.amazon.com.mx"),
+            ("eu", "A1PA6795UKMFR9", "https://sellercentral-europe.amazon.com"),
+            ("fe", "A1VC38T7YXB528", "https://sellercentral.amazon.co.jp"),
+        ] {
+            assert_eq!(of(region, marketplace), expected);
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Amazon;
 use super::api::{self, Api};
-use super::auth::Credentials;
+use super::auth::{Asking, Credentials};
 use super::outbound::Confirmed;
 use super::region::{REGION_NAMES, Region, TOKEN_HOST};
 use super::told::LedgerRead;
@@ -59,9 +59,16 @@ pub const KIND: Kind = Kind {
         Key {
             name: "refresh_token",
             shape: Shape::Secret,
-            required: true,
+            required: false,
             default: None,
-            help: "shown once by \"Authorize app\" in Seller Central, Atzr|…",
+            help: "shown once by \"Authorize app\" in Seller Central, Atzr|…; or give application_id and consent",
+        },
+        Key {
+            name: "application_id",
+            shape: Shape::Text,
+            required: false,
+            default: None,
+            help: "of the application, amzn1.sp.solution…: lets `fenicia connect` ask the seller in the browser",
         },
     ],
     method: Method::Polling,
@@ -137,23 +144,28 @@ fn check(settings: &Settings) -> Result<(Region, Vec<String>, Credentials), Vec<
         }
     }
     let secret = |key: &str| settings.secret(key).filter(|secret| !secret.is_empty()).cloned();
-    for key in ["client_secret", "refresh_token"] {
-        if secret(key).is_none() {
-            faults.push(KeyFault {
-                key,
-                what: "is empty".to_owned(),
-                cure: "copy it from Seller Central, best as { env = \"NAME\" } or { credential = \"NAME\" }"
-                    .to_owned(),
-            });
-        }
+    let application_id = Some(settings.text("application_id")).filter(|id| !id.is_empty());
+    let copy = "copy it from Seller Central, best as { env = \"NAME\" } or { credential = \"NAME\" }";
+    if secret("client_secret").is_none() {
+        faults.push(KeyFault { key: "client_secret", what: "is empty".to_owned(), cure: copy.to_owned() });
+    }
+    if secret("refresh_token").is_none() && application_id.is_none() {
+        faults.push(KeyFault {
+            key: "refresh_token",
+            what: "is missing or empty".to_owned(),
+            cure: format!("{copy}; or set application_id and run fenicia connect {}", settings.id),
+        });
     }
     match (region, faults.is_empty()) {
         (Some(region), true) => {
+            let central = region.seller_central(marketplaces.first().map_or("", String::as_str));
             let credentials = Credentials {
                 origin: settings.origin(TOKEN_HOST),
                 client_id: settings.text("client_id").to_owned(),
                 client_secret: secret("client_secret").unwrap_or_else(|| Secret::new("")),
-                refresh_token: secret("refresh_token").unwrap_or_else(|| Secret::new("")),
+                consent: application_id
+                    .map(|id| Asking { origin: settings.origin(&central), application_id: id.to_owned() }),
+                refresh_token: secret("refresh_token"),
             };
             Ok((region, marketplaces, credentials))
         }

@@ -17,31 +17,38 @@ const LIFETIME: Duration = Duration::from_hours(1);
 /// Most tokens that are remembered.
 const TOKENS_MAX: usize = 10_000;
 
+/// Of the application, where a consent is asked for.
+pub(super) const APPLICATION_ID: &str = "amzn1.sp.solution.sandbox";
+
 /// The seller's authorisation and the tokens in use.
 pub(super) struct Access {
-    authorised: bool,
+    /// Refresh tokens that are good.
+    grants: Vec<String>,
+    /// Codes of consents that wait to be redeemed, with the address that each was sent to.
+    codes: HashMap<String, String>,
     tokens: HashMap<String, Timestamp>,
 }
 
 impl Access {
     pub(super) fn new() -> Self {
-        Self { authorised: true, tokens: HashMap::new() }
+        let grants = vec![REFRESH_TOKEN.to_owned()];
+        Self { grants, codes: HashMap::new(), tokens: HashMap::new() }
     }
 
     pub(super) fn revoke(&mut self) {
-        self.authorised = false;
+        self.grants.clear();
         self.tokens.clear();
     }
 
     pub(super) fn restore(&mut self) {
-        self.authorised = true;
+        self.grants.push(REFRESH_TOKEN.to_owned());
     }
 
     pub(super) fn expire(&mut self, now: Timestamp) {
         self.tokens.values_mut().for_each(|until| *until = now);
     }
 
-    /// Answers `POST /auth/o2/token`. The refresh token stays the same.
+    /// Answers `POST /auth/o2/token`. A refresh token stays the same.
     pub(super) fn token(&mut self, request: &Request, kit: &Kit) -> Response {
         if request.method != "POST" {
             kit.breach(request, "wrong_method", "the token endpoint takes POST");
@@ -56,19 +63,22 @@ impl Access {
             return oauth_error(401, "invalid_client", "Client authentication failed");
         }
         match of("grant_type") {
-            "refresh_token" if of("refresh_token") != REFRESH_TOKEN || !self.authorised => oauth_error(
+            "refresh_token" if self.grants.iter().any(|grant| grant == of("refresh_token")) => {
+                self.grant(of("refresh_token"), kit)
+            }
+            "refresh_token" => oauth_error(
                 400,
                 "invalid_grant",
                 "The request has an invalid grant parameter : refresh_token",
             ),
-            "refresh_token" => {
-                let token = self.issue(kit);
-                let body = json!({
-                    "access_token": token, "refresh_token": REFRESH_TOKEN, "token_type": "bearer",
-                    "expires_in": LIFETIME.as_secs(),
-                });
-                Response::json(200, &body)
-            }
+            "authorization_code" => match self.codes.remove(of("code")) {
+                Some(redirect) if redirect == of("redirect_uri") => {
+                    let refresh = format!("Atzr|{}", kit.random.token(30));
+                    self.grants.push(refresh.clone());
+                    self.grant(&refresh, kit)
+                }
+                _ => oauth_error(400, "invalid_grant", "The request has an invalid grant parameter : code"),
+            },
             "client_credentials" => {
                 kit.breach(request, "grantless_token", "no operation of an order client needs one");
                 oauth_error(400, "invalid_scope", "The requested scope is invalid")
@@ -78,6 +88,33 @@ impl Access {
                 oauth_error(400, "unsupported_grant_type", "The authorization grant type is not supported")
             }
         }
+    }
+
+    /// `GET /apps/authorize/consent` in Seller Central: the seller consents at once.
+    pub(super) fn consent(&mut self, request: &Request, kit: &Kit) -> Response {
+        let param = |name| request.param(name).unwrap_or_default();
+        let redirect = param("redirect_uri").to_owned();
+        let known = param("application_id") == APPLICATION_ID && redirect.starts_with("http");
+        if !known || param("version") != "beta" {
+            return Response::html(400, "<p>MD1000: the application cannot be authorised.");
+        }
+        let code = kit.random.token(16);
+        let query = form_urlencoded::Serializer::new(String::new())
+            .append_pair("state", param("state"))
+            .append_pair("selling_partner_id", super::SELLER_ID)
+            .append_pair("spapi_oauth_code", &code)
+            .finish();
+        let back = format!("{redirect}?{query}");
+        self.codes.insert(code, redirect);
+        Response::empty(302).with_header("location", back)
+    }
+
+    fn grant(&mut self, refresh: &str, kit: &Kit) -> Response {
+        let body = json!({
+            "access_token": self.issue(kit), "refresh_token": refresh, "token_type": "bearer",
+            "expires_in": LIFETIME.as_secs(),
+        });
+        Response::json(200, &body)
     }
 
     fn issue(&mut self, kit: &Kit) -> String {

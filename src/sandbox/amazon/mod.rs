@@ -1,6 +1,6 @@
 //! Amazon: the Selling Partner API of one seller in North America, polled.
 //!
-//! Operations: `token`, `searchOrders`, `getOrder`, `confirmShipment`, `listTransactions`,
+//! Operations: `token`, `consent`, `searchOrders`, `getOrder`, `confirmShipment`, `listTransactions`,
 //! `createFeedDocument`, `uploadFeed`, `createFeed`, `getFeed`, `getFeeds`, `getFeedDocument`,
 //! `downloadReport`, `getMarketplaceParticipations`.
 //!
@@ -27,7 +27,7 @@ use super::kit::Kit;
 use super::log::locked;
 use super::message::{Request, Response};
 use super::stand::{Deed, Refused, Stand, Truth, Wish};
-use access::{Access, CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN};
+use access::{APPLICATION_ID, Access, CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN};
 use feeds::Feeds;
 use limits::Limits;
 use show::{DATA_SETS, View};
@@ -108,7 +108,9 @@ impl Amazon {
             Route::Feeds => state.feeds.list(kit, request),
             Route::Feed(id) => state.feeds.feed(kit, id),
             Route::Participations => participations(),
-            Route::Token | Route::Upload(_) | Route::Download(_) | Route::Unknown => errors::not_found(),
+            Route::Token | Route::Consent | Route::Upload(_) | Route::Download(_) | Route::Unknown => {
+                errors::not_found()
+            }
         }
     }
 }
@@ -117,6 +119,7 @@ impl Amazon {
 #[derive(Clone, Copy)]
 enum Route<'a> {
     Token,
+    Consent,
     Search,
     Get(&'a str),
     Confirm(&'a str),
@@ -136,6 +139,7 @@ impl<'a> Route<'a> {
     fn of(method: &str, path: &[&'a str]) -> Self {
         match (method, path) {
             (_, ["auth", "o2", "token"]) => Self::Token,
+            ("GET", ["apps", "authorize", "consent"]) => Self::Consent,
             ("GET", ["orders", "2026-01-01", "orders"]) => Self::Search,
             ("GET", ["orders", "2026-01-01", "orders", id]) => Self::Get(id),
             ("POST", ["orders", "v0", "orders", id, "shipmentConfirmation"]) => Self::Confirm(id),
@@ -155,6 +159,7 @@ impl<'a> Route<'a> {
     fn operation(self) -> &'static str {
         match self {
             Self::Token => "token",
+            Self::Consent => "consent",
             Self::Search => "searchOrders",
             Self::Get(_) => "getOrder",
             Self::Confirm(_) => "confirmShipment",
@@ -213,6 +218,7 @@ impl Stand for Amazon {
         let mut state = self.state();
         match route {
             Route::Token => return state.access.token(request, kit),
+            Route::Consent => return state.access.consent(request, kit),
             Route::Upload(id) => return state.feeds.upload(kit, request, id),
             Route::Download(id) => return state.feeds.download(kit, request, id),
             Route::Unknown => {
@@ -268,7 +274,7 @@ impl Stand for Amazon {
     fn config(&self, channel: &str, base_url: &str) -> String {
         let markets: Vec<String> = MARKETS.iter().map(|market| format!("\"{}\"", market.id)).collect();
         format!(
-            "[channels.{channel}]\nkind = \"amazon\"\nbase_url = \"{base_url}\"\nregion = \"na\"\nmarketplace_ids = [{}]\nseller_id = \"{SELLER_ID}\"\nclient_id = \"{CLIENT_ID}\"\nclient_secret = \"{CLIENT_SECRET}\"\nrefresh_token = \"{REFRESH_TOKEN}\"\n",
+            "[channels.{channel}]\nkind = \"amazon\"\nbase_url = \"{base_url}\"\nregion = \"na\"\nmarketplace_ids = [{}]\nseller_id = \"{SELLER_ID}\"\nclient_id = \"{CLIENT_ID}\"\nclient_secret = \"{CLIENT_SECRET}\"\nrefresh_token = \"{REFRESH_TOKEN}\"\napplication_id = \"{APPLICATION_ID}\"\n",
             markets.join(", ")
         )
     }

@@ -1,6 +1,6 @@
 //! Shopify: the Admin API of one shop, with webhooks.
 //!
-//! Operations: `token`, `orders`, `order`, `nodes`, `currentAppInstallation`,
+//! Operations: `token`, `consent`, `orders`, `order`, `nodes`, `currentAppInstallation`,
 //! `webhookSubscriptions`, `fulfillmentCreate`, … : the first root field of a GraphQL request.
 //!
 //! Flavours of orders: `two_locations`, `third_party`, `on_hold`, `scheduled`, `pickup`,
@@ -129,8 +129,10 @@ impl Stand for Shopify {
     }
 
     fn operation(&self, request: &Request) -> String {
-        if request.path == "/admin/oauth/access_token" {
-            return "token".to_owned();
+        match request.path.as_str() {
+            "/admin/oauth/access_token" => return "token".to_owned(),
+            "/admin/oauth/authorize" => return "consent".to_owned(),
+            _ => {}
         }
         let query = request.json().and_then(|body| body.get("query")?.as_str().map(str::to_owned));
         query.and_then(|query| graphql::first_root_field(&query)).unwrap_or_else(|| "unknown".to_owned())
@@ -144,6 +146,7 @@ impl Stand for Shopify {
             ["admin", "oauth", "access_token"] => {
                 state.access.token(request, &self.options.scopes, &self.kit)
             }
+            ["admin", "oauth", "authorize"] => state.access.consent(request, &self.kit),
             ["admin", "api", version, "graphql.json"] => {
                 admin::graphql(&mut state, &self.schema, &self.options, &self.kit, request, version)
             }
@@ -183,9 +186,7 @@ impl Stand for Shopify {
     }
 
     fn revoke_access(&self) {
-        let mut state = self.state();
-        state.access.installed = false;
-        state.access.drop_tokens();
+        self.state().access.uninstall();
     }
 
     fn expire_access(&self) {

@@ -238,6 +238,36 @@ async fn tokens_last_a_day_and_wrong_ones_are_refused() {
 }
 
 #[tokio::test]
+async fn a_consent_gives_a_refresh_token_that_stays_good_until_its_successor_is_used() {
+    let shop = shop();
+    let request = Request::new("POST", "/admin/oauth/access_token");
+    let ask = |own: &[(&str, &str)]| {
+        let fields = [own, &[("client_id", CLIENT_ID), ("client_secret", CLIENT_SECRET)]].concat();
+        shop.handle(&request.clone().with_form(&fields))
+    };
+    let address = format!(
+        "/admin/oauth/authorize?client_id={CLIENT_ID}&scope=write_orders&redirect_uri=https%3A%2F%2Fa.example%2Fcallback&state=s"
+    );
+    let back = shop.handle(&Request::new("GET", &address)).header("location").expect("a redirect").to_owned();
+    let query = back.strip_prefix("https://a.example/callback?").expect("the redirect address");
+    let (_, code) =
+        form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "code").expect("a code");
+    let redeem = || ask(&[("code", code.as_ref()), ("expiring", "1")]);
+    let first = redeem().value();
+    assert_eq!(first["expires_in"], 3_600);
+    assert_eq!(redeem().status, 400, "a code is good once");
+
+    let renew = |token: &Value| {
+        ask(&[("grant_type", "refresh_token"), ("refresh_token", token.as_str().expect("a token"))])
+    };
+    let lost = renew(&first["refresh_token"]).value();
+    let second = renew(&first["refresh_token"]).value();
+    assert_ne!(second["refresh_token"], lost["refresh_token"]);
+    assert_eq!(renew(&second["refresh_token"]).status, 200);
+    assert_eq!(renew(&first["refresh_token"]).status, 400, "its successor was used");
+}
+
+#[tokio::test]
 async fn points_run_out_and_a_query_can_ask_for_too_many() {
     let shop = shop();
     let heavy = "{ orders(first: 250) { nodes { lineItems(first: 250) { nodes { id } } fulfillmentOrders(first: 250) { nodes { lineItems(first: 250) { nodes { lineItem { id } } } } } } } }";
