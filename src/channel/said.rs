@@ -2,6 +2,7 @@
 //! documented. What cannot be read counts as not said: one odd field must not hide an order.
 
 use std::ops::Deref;
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
@@ -45,9 +46,32 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Said<T> {
     }
 }
 
+/// A span in seconds, as a number or as a text of one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seconds(pub Option<Duration>);
+
+impl<'de> Deserialize<'de> for Seconds {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Option::<Box<RawValue>>::deserialize(deserializer)?;
+        let seconds = raw.and_then(|raw| raw.get().trim().trim_matches('"').trim().parse::<f64>().ok());
+        Ok(Self(seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_span_is_read_from_a_number_or_its_text() {
+        let read = |json: &str| serde_json::from_str::<Seconds>(json).expect(json).0;
+        for json in ["3600", "3600.0", "\"3600\"", "\" 3600 \""] {
+            assert_eq!(read(json), Some(Duration::from_hours(1)), "{json}");
+        }
+        for json in ["null", "-1", "\"soon\"", "{}", "1e300", "true"] {
+            assert_eq!(read(json), None, "{json}");
+        }
+    }
 
     #[test]
     fn what_cannot_be_read_is_not_said() {

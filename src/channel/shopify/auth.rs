@@ -9,6 +9,7 @@ use super::api::Api;
 use super::config::{Account, Credentials};
 use super::errors;
 use crate::channel::Consent;
+use crate::channel::said::{Said, Seconds};
 use crate::model::{Failure, FailureKind, Secret, Timestamp, Tokens};
 use crate::net::Response;
 
@@ -21,10 +22,12 @@ const SCOPES: &str = "write_orders,read_customers,read_fulfillments,read_locatio
 struct Granted {
     access_token: String,
     #[serde(default)]
-    scope: String,
-    expires_in: Option<u64>,
+    scope: Said<String>,
+    #[serde(default)]
+    expires_in: Seconds,
     refresh_token: Option<String>,
-    refresh_token_expires_in: Option<u64>,
+    #[serde(default)]
+    refresh_token_expires_in: Seconds,
 }
 
 /// Obtains or renews tokens. A refused refresh token falls back on the client's credentials.
@@ -89,15 +92,15 @@ fn read(response: &Response, now: Timestamp, generation: u64) -> Result<Tokens, 
         .flatten()
         .filter(|granted| !granted.access_token.is_empty())
         .ok_or_else(|| errors::token(response, now))?;
-    let after = |seconds: u64| response.begun_at.plus(Duration::from_secs(seconds));
+    let after = |life: Duration| response.begun_at.plus(life);
     Ok(Tokens {
         access: Secret::new(granted.access_token),
-        expires_at: granted.expires_in.map(after),
+        expires_at: granted.expires_in.0.map(after),
         obtained_at: response.begun_at,
         refresh: granted.refresh_token.map(Secret::new),
-        refresh_expires_at: granted.refresh_token_expires_in.map(after),
+        refresh_expires_at: granted.refresh_token_expires_in.0.map(after),
         generation,
-        scopes: split(&granted.scope),
+        scopes: split(granted.scope.word()),
         extra: std::collections::BTreeMap::new(),
     })
 }
@@ -158,6 +161,15 @@ mod tests {
         let tokens = read(&answer(200, body), AT, 1).expect("tokens");
         assert_eq!(tokens.refresh, Some(Secret::new("r")));
         assert_eq!(tokens.refresh_expires_at, Some(Timestamp::from_secs(7_776_000)));
+    }
+
+    #[test]
+    fn a_grant_that_says_little_or_says_it_otherwise_is_one_nevertheless() {
+        let tokens = read(&answer(200, r#"{"access_token":"a","scope":null}"#), AT, 1).expect("tokens");
+        assert_eq!((tokens.expires_at, tokens.scopes.len()), (None, 0));
+        let tokens =
+            read(&answer(200, r#"{"access_token":"a","expires_in":"3600.0"}"#), AT, 1).expect("tokens");
+        assert_eq!(tokens.expires_at, Some(Timestamp::from_secs(3_600)));
     }
 
     #[test]
