@@ -244,7 +244,7 @@ async fn create(api: &Api, call: Call<'_>, topic: &str, address: &str) -> Result
         .ok_or_else(|| Failure::unavailable("Shopify did not say whether the subscription was made"))?
         .user_errors;
     // Somebody else made it in between.
-    if errors.iter().any(|error| error.message.contains("already been taken")) {
+    if errors.iter().any(|error| error.message.to_ascii_lowercase().contains("already")) {
         return Ok(());
     }
     errors::refused(&errors).map_or(Ok(()), Err)
