@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::config::Account;
 use super::errors::{self, Fault, LEAST_WAIT};
 use super::query::Query;
+use crate::channel::said::Said;
 use crate::channel::{Call, Env, Settings};
 use crate::clock::Clock;
 use crate::model::{Failure, FailureKind, Lane, Timestamp};
@@ -56,16 +58,16 @@ impl<T> Reply<T> {
     }
 }
 
+/// The data is read last: an answer whose data has another shape still tells its errors and costs.
 #[derive(Deserialize)]
-struct Envelope<T> {
-    data: Option<T>,
+struct Envelope {
+    data: Option<Box<RawValue>>,
     #[serde(default)]
     errors: Value,
     #[serde(default)]
-    extensions: Extensions,
+    extensions: Said<Extensions>,
 }
 
-/// What is left of an answer whose data has another shape.
 #[derive(Default, Deserialize)]
 struct Extensions {
     cost: Option<Cost>,
@@ -140,26 +142,28 @@ impl Api {
             Failure::unavailable("Shopify's answer cannot be read")
                 .http(response.status, errors::request_id(response))
         };
-        let envelope: Envelope<T> = serde_json::from_slice(&response.body).map_err(|_| nonsense())?;
+        let envelope: Envelope = serde_json::from_slice(&response.body).map_err(|_| nonsense())?;
+        let extensions = envelope.extensions.0.unwrap_or_default();
         let faults = errors::faults(&envelope.errors);
-        self.learn(&envelope.extensions);
-        let whole = faults.iter().find(|fault| envelope.data.is_none() || fault.path.is_empty());
+        self.learn(&extensions);
+        let data = envelope.data.and_then(|data| serde_json::from_str::<T>(data.get()).ok());
+        let whole = faults.iter().find(|fault| data.is_none() || fault.concerns_all());
         if let Some(fault) = whole {
             let mut failure = fault.failure();
             if failure.request_id.is_none() {
                 failure = failure.http(response.status, errors::request_id(response));
             }
             if fault.kind == FailureKind::RateLimited {
-                failure.resume_at = Some(self.allowance_back_at(envelope.extensions.cost.as_ref()));
+                failure.resume_at = Some(self.allowance_back_at(extensions.cost.as_ref()));
                 self.note_wait(&failure);
             }
             return Err(failure);
         }
         Ok(Reply {
-            data: envelope.data.ok_or_else(nonsense)?,
+            data: data.ok_or_else(nonsense)?,
             faults,
             begun_at: response.begun_at,
-            filter_ignored: envelope.extensions.search.iter().any(|search| !search.warnings.is_empty()),
+            filter_ignored: extensions.search.iter().any(|search| !search.warnings.is_empty()),
             version: response.header("x-shopify-api-version").map(str::to_owned),
         })
     }

@@ -158,6 +158,12 @@ impl Fault {
         }
     }
 
+    /// Not about one field beside which the rest stands. What is denied without saying where is
+    /// taken for personal data, as long as there is any data.
+    pub(super) fn concerns_all(&self) -> bool {
+        self.path.is_empty() && self.kind != FailureKind::Permission
+    }
+
     /// A limit's end is not known here: the caller sets it.
     pub(super) fn failure(&self) -> Failure {
         let text = match self.kind {

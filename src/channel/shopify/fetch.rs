@@ -1,16 +1,17 @@
 //! Reading orders afresh, in batches, with every page of their inner lists.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
+use serde_json::value::RawValue;
 
 use super::api::Api;
 use super::auth;
 use super::errors::Fault;
-use super::graph::{Connection, Order, Withheld};
+use super::graph::{Connection, Order, PERSONAL, Withheld};
 use super::query::{self, BATCH, Query};
 use super::scalar::{Id, gid};
 use crate::channel::{Call, Fetched};
@@ -27,16 +28,23 @@ pub(super) struct Fetcher {
     without_work: AtomicBool,
     /// This version lacks one of the extra fields: only the essential ones are asked for.
     bare: AtomicBool,
+    /// Orders of one call: fewer where Shopify finds the question too costly.
+    most: AtomicUsize,
 }
 
 #[derive(Deserialize)]
 struct Nodes {
-    nodes: Vec<Option<Order>>,
+    /// Read one by one, so that one odd order does not hide the others.
+    nodes: Vec<Option<Box<RawValue>>>,
 }
 
 impl Fetcher {
     pub(super) fn new() -> Self {
-        Self { without_work: AtomicBool::new(false), bare: AtomicBool::new(false) }
+        Self {
+            without_work: AtomicBool::new(false),
+            bare: AtomicBool::new(false),
+            most: AtomicUsize::new(BATCH as usize),
+        }
     }
 
     pub(super) async fn fetch(
@@ -50,8 +58,36 @@ impl Fetcher {
         let (known, odd): (Vec<_>, Vec<_>) =
             orders.iter().cloned().partition(|order| Id::read(order.as_str()).is_some());
         fetched.extend(odd.into_iter().map(|order| Fetched::Missing { order, reach: None }));
-        for batch in known.chunks(BATCH as usize) {
-            fetched.extend(self.batch(api, call, batch).await?);
+        for orders in known.chunks(self.most.load(Ordering::Relaxed)) {
+            fetched.extend(self.each(api, call, orders).await?);
+        }
+        Ok(fetched)
+    }
+
+    /// A question that is refused is asked again by halves: one order's fault, or a cost above the
+    /// limit, must not keep the others out.
+    async fn each(
+        &self,
+        api: &Api,
+        call: Call<'_>,
+        orders: &[ChannelOrderId],
+    ) -> Result<Vec<Fetched>, Failure> {
+        let mut fetched = Vec::with_capacity(orders.len());
+        let mut waiting = vec![orders];
+        while let Some(part) = waiting.pop() {
+            match (self.batch(api, call, part).await, part) {
+                (Err(failure), [order]) if failure.local => {
+                    fetched.push(Fetched::Failed { order: order.clone(), failure });
+                }
+                (Err(failure), several) if failure.local => {
+                    let (first, second) = several.split_at(several.len() / 2);
+                    if failure.message.to_ascii_lowercase().contains("cost") {
+                        self.most.fetch_min(second.len(), Ordering::Relaxed);
+                    }
+                    waiting.extend([second, first]);
+                }
+                (answer, _) => fetched.extend(answer?),
+            }
         }
         Ok(fetched)
     }
@@ -133,7 +169,7 @@ async fn batch(
             // A right that is missing for one order is missing for all.
             Some(failure) if failure.kind == FailureKind::Permission => return Err(failure),
             Some(failure) => Fetched::Failed { order: order.clone(), failure },
-            None => one(api, call, order, node, &faults.withheld, reply.begun_at).await,
+            None => one(api, call, order, node.as_deref(), &faults.withheld, reply.begun_at).await,
         });
     }
     Ok(fetched)
@@ -148,10 +184,10 @@ struct Faults<'a> {
 impl<'a> Faults<'a> {
     fn of(all: &'a [Fault], position: usize) -> Self {
         let position = position.to_string();
-        let own: Vec<_> = all.iter().filter(|fault| fault.path.get(1) == Some(&position)).collect();
+        let concerns = |fault: &&Fault| fault.path.is_empty() || fault.path.get(1) == Some(&position);
+        let own: Vec<_> = all.iter().filter(concerns).collect();
         let denied = own.iter().filter(|fault| fault.kind == FailureKind::Permission);
-        let withheld = denied.filter_map(|fault| fault.path.get(2).cloned()).collect();
-        Self { own, withheld }
+        Self { withheld: denied.flat_map(|fault| denied_fields(fault)).collect(), own }
     }
 
     /// What makes the order unusable. Denied fields do not, as long as the order itself is there.
@@ -165,11 +201,19 @@ impl<'a> Faults<'a> {
     }
 }
 
+/// The field at which the path of a denial ends; without a path, whatever is personal.
+fn denied_fields(fault: &Fault) -> Vec<String> {
+    if fault.path.is_empty() {
+        return PERSONAL.map(str::to_owned).to_vec();
+    }
+    fault.path.get(2).cloned().into_iter().collect()
+}
+
 async fn one(
     api: &Api,
     call: Call<'_>,
     order: &ChannelOrderId,
-    node: Option<Order>,
+    node: Option<&RawValue>,
     withheld: &[String],
     read_at: Timestamp,
 ) -> Fetched {
@@ -177,7 +221,11 @@ async fn one(
         let all = auth::allows(&call.tokens.scopes, "read_all_orders") == Some(true);
         Fetched::Missing { order: order.clone(), reach: (!all).then_some(REACH) }
     };
-    let Some(mut node) = node else { return missing() };
+    let Some(node) = node else { return missing() };
+    let Ok(mut node) = serde_json::from_str::<Order>(node.get()) else {
+        let failure = Failure::unavailable("Shopify's answer about this order cannot be read").local();
+        return Fetched::Failed { order: order.clone(), failure };
+    };
     if let Err(failure) = complete(api, call, &mut node).await {
         return Fetched::Failed { order: order.clone(), failure };
     }

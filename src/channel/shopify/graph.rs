@@ -198,6 +198,9 @@ pub(super) struct RefundLine {
     line_item: LineRef,
 }
 
+/// What belongs to the customer, by the first step of its path below the order.
+pub(super) const PERSONAL: [&str; 5] = ["customer", "shippingAddress", "billingAddress", "email", "phone"];
+
 /// First steps of the paths, below the order, of fields that Shopify withheld from this app.
 pub(super) struct Withheld<'a>(pub &'a [String]);
 
@@ -305,8 +308,7 @@ impl Order {
 }
 
 fn withheld_anomaly(withheld: &Withheld<'_>) -> Option<Anomaly> {
-    let personal = ["customer", "shippingAddress", "billingAddress", "email", "phone"];
-    withheld.any(&personal).then(|| Anomaly {
+    withheld.any(&PERSONAL).then(|| Anomaly {
         code: "withheld:personal_data".into(),
         summary: "Shopify withholds the customer's data from this app. Grant it access to protected customer data, or use a plan that allows it; what was known is kept.".into(),
     })
@@ -368,7 +370,8 @@ impl FulfillmentOrder {
             status: self.status.clone(),
             request_status: self.request_status.clone().unwrap_or_default(),
             location: location.map(|location| location.id.as_str().to_owned()).unwrap_or_default(),
-            can_create: self.supported_actions.as_ref().is_some_and(offered),
+            // Not said is not denied: Shopify itself has the last word.
+            can_create: self.supported_actions.as_ref().is_none_or(offered),
             lines: self.line_items.nodes.iter().map(FulfillmentOrderLine::left).collect(),
         }
     }

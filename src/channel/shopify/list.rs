@@ -9,8 +9,9 @@ use super::api::{Api, Reply};
 use super::graph::PageInfo;
 use super::query::{CHANGED, PAGE};
 use super::scalar::Id;
+use crate::channel::said::Said;
 use crate::channel::{Call, ListRequest, Page, Stream, Tiding};
-use crate::model::{Failure, FailureKind, Timestamp};
+use crate::model::{Anomaly, Failure, FailureKind, Timestamp};
 
 pub(super) const STREAMS: &[Stream] = &[Stream {
     name: "orders",
@@ -37,15 +38,30 @@ struct Listed {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Orders {
-    nodes: Vec<Row>,
+    nodes: Vec<Said<Row>>,
     page_info: PageInfo,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
 struct Row {
-    id: Id,
-    updated_at: Option<Timestamp>,
+    id: Said<Id>,
+    updated_at: Said<Timestamp>,
+}
+
+impl Row {
+    fn tiding(self) -> Tiding {
+        match self.id.0.and_then(|id| id.order()) {
+            Some(order) => Tiding::Hint { order, changed_at: self.updated_at.0 },
+            None => Tiding::Anomaly {
+                order: None,
+                anomaly: Anomaly {
+                    code: "unreadable_order".to_owned(),
+                    summary: "Shopify's list held an order without a number that can be read.".to_owned(),
+                },
+            },
+        }
+    }
 }
 
 /// Where a walk through the list stands; its text form is the page token.
@@ -136,14 +152,14 @@ async fn ask(
 }
 
 fn read(orders: Orders, position: &Position, to: Option<Timestamp>, shop_now: Timestamp) -> Page {
-    let last = orders.nodes.iter().filter_map(|row| row.updated_at).max();
+    let rows: Vec<Row> = orders.nodes.into_iter().map(|row| row.0.unwrap_or_default()).collect();
+    let last = rows.iter().filter_map(|row| row.updated_at.0).max();
     let next = orders.page_info.end_cursor.filter(|_| orders.page_info.has_next_page);
     // Of a cut window everything is known once its last page is read.
     let end = to.filter(|_| next.is_none());
     let watermark = last.max(end).map(|at| at.min(shop_now.minus(INDEX_LAG)));
-    let hint = |row: Row| Some(Tiding::Hint { order: row.id.order()?, changed_at: row.updated_at });
     Page {
-        tidings: orders.nodes.into_iter().filter_map(hint).collect(),
+        tidings: rows.into_iter().map(Row::tiding).collect(),
         next: next.map(|cursor| position.next(cursor, last).token()),
         watermark,
         total: None,

@@ -351,3 +351,92 @@ async fn a_refused_subscription_is_told_after_the_others_are_made() {
     assert!(failure.local && failure.message.contains("ORDERS_EDITED"), "{failure}");
     assert_eq!(shop.asked().len(), 15);
 }
+
+#[tokio::test]
+async fn an_order_that_cannot_be_read_fails_alone() {
+    let shop = Shop::start(|asked| {
+        let mut nodes = nodes(asked);
+        nodes[1]["lineItems"]["nodes"] = json!("nothing of the kind");
+        data(json!({ "nodes": nodes }))
+    })
+    .await;
+    let fetched = shop.channel().fetch(call(&tokens(ALL)), &ids(5010..=5012)).await.expect("orders");
+    assert!(matches!(fetched[0], Fetched::Found(_)) && matches!(fetched[2], Fetched::Found(_)));
+    let Fetched::Failed { order, failure } = &fetched[1] else { panic!("{fetched:?}") };
+    assert_eq!((order.as_str(), failure.kind, failure.local), ("5011", FailureKind::Unavailable, true));
+}
+
+#[tokio::test]
+async fn a_question_that_is_refused_is_asked_again_by_halves() {
+    let shop = Shop::start(|asked| {
+        if nodes(asked).len() > 3 {
+            return told(&json!({ "errors": [{ "message": "Query cost is 1210, which exceeds the single query max cost limit 1000",
+                "extensions": { "code": "MAX_COST_EXCEEDED", "cost": 1210 } }] }));
+        }
+        if asked.body.contains("/5012") {
+            return told(&json!({ "errors": [{ "message": "invalid id", "extensions": { "code": "RESOURCE_NOT_FOUND" } }] }));
+        }
+        data(json!({ "nodes": nodes(asked) }))
+    })
+    .await;
+    let channel = shop.channel();
+    let fetched = channel.fetch(call(&tokens(ALL)), &ids(5010..=5017)).await.expect("orders");
+    let failed: Vec<_> = fetched
+        .iter()
+        .filter(|one| !matches!(one, Fetched::Found(_)))
+        .map(|one| format!("{one:?}"))
+        .collect();
+    assert_eq!((fetched.len(), failed.len()), (8, 1), "{failed:?}");
+    assert!(failed[0].contains("5012"), "{failed:?}");
+    let before = shop.asked().len();
+    channel.fetch(call(&tokens(ALL)), &ids(5020..=5023)).await.expect("orders");
+    assert_eq!(shop.asked().len() - before, 2, "the smaller batch is remembered");
+}
+
+#[tokio::test]
+async fn a_denial_that_does_not_say_where_withholds_personal_data_only() {
+    let shop = Shop::start(|asked| {
+        let mut nodes = nodes(asked);
+        nodes[0]["customer"] = Value::Null;
+        nodes[0]["shippingAddress"] = Value::Null;
+        told(&json!({ "data": { "nodes": nodes },
+            "errors": [{ "message": "Access denied for customer field.", "extensions": { "code": "ACCESS_DENIED" } }] }))
+    })
+    .await;
+    let fetched = shop.channel().fetch(call(&tokens(ALL)), &ids(5010..=5010)).await.expect("orders");
+    let Fetched::Found(seen) = &fetched[0] else { panic!("{fetched:?}") };
+    assert_eq!(seen.shipping_address, Seen::Absent, "a known address stays");
+    assert!(seen.anomalies.iter().any(|anomaly| anomaly.code == "withheld:personal_data"));
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_does_not_hide_the_others() {
+    let shop = Shop::start(|_| {
+        let good = json!({ "id": "gid://shopify/Order/5001", "updatedAt": "2026-11-20T10:00:05Z" });
+        let undated = json!({ "id": "gid://shopify/Order/5002", "updatedAt": 7 });
+        let nameless = json!({ "id": {}, "updatedAt": "2026-11-20T10:00:09Z" });
+        data(json!({ "orders": { "nodes": [Value::Null, nameless, undated, good], "pageInfo": end() } }))
+    })
+    .await;
+    let page = shop.channel().list(call(&tokens(ALL)), window()).await.expect("a page");
+    let hints: Vec<_> = page
+        .tidings
+        .iter()
+        .filter_map(
+            |tiding| if let Tiding::Hint { order, .. } = tiding { Some(order.as_str()) } else { None },
+        )
+        .collect();
+    assert_eq!((hints, page.tidings.len()), (vec!["5002", "5001"], 4));
+    assert_eq!(page.watermark, Timestamp::parse("2026-11-20T10:00:09Z"));
+}
+
+#[tokio::test]
+async fn an_error_is_told_though_the_data_beside_it_has_another_shape() {
+    let shop = Shop::start(|_| {
+        told(&json!({ "data": { "nodes": null }, "extensions": null,
+            "errors": [{ "message": "Throttled", "path": ["nodes"], "extensions": { "code": "THROTTLED" } }] }))
+    })
+    .await;
+    let failure = shop.channel().fetch(call(&tokens(ALL)), &ids(5010..=5010)).await.expect_err("throttled");
+    assert_eq!(failure.kind, FailureKind::RateLimited);
+}

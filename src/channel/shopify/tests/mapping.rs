@@ -377,7 +377,7 @@ fn the_recorded_cancellation_is_cancelled_and_refunded() {
     assert_eq!(known(&before.status), Some(OrderStatus::Accepted));
     assert_eq!(
         before.facts["fulfilment_orders"],
-        "9659302248754,OPEN,UNSUBMITTED,,|19461847580978:19312619651378:2"
+        "9659302248754,OPEN,UNSUBMITTED,,c|19461847580978:19312619651378:2"
     );
     let after = recorded(&sample["downstreamRead"]["response"]["data"]["order"]);
     assert_eq!(
