@@ -6,7 +6,7 @@
 
 use std::ops::Deref;
 
-use serde::de::IgnoredAny;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -53,6 +53,55 @@ impl<'de> Deserialize<'de> for Moment {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let secs = Word::deserialize(deserializer)?.parse::<i64>().ok().filter(|secs| *secs > 0);
         Ok(Self(secs.map(Timestamp::from_secs)))
+    }
+}
+
+/// A list whose rows are read one by one, so that an odd one does not hide the others.
+#[derive(Debug)]
+pub struct Rows<T> {
+    rows: Vec<T>,
+    /// Rows that are nothing of the kind.
+    pub odd: usize,
+    state: ListState,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum ListState {
+    Unsaid,
+    Said,
+    /// It is no list, or nothing in it can be read.
+    Torn,
+}
+
+impl<T> Default for Rows<T> {
+    fn default() -> Self {
+        Self { rows: Vec::new(), odd: 0, state: ListState::Unsaid }
+    }
+}
+
+impl<T> Rows<T> {
+    /// Empty when not said.
+    pub fn list(&self) -> &[T] {
+        &self.rows
+    }
+
+    pub fn into_list(self) -> Vec<T> {
+        self.rows
+    }
+}
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Rows<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Some(raw) = Option::<Box<RawValue>>::deserialize(deserializer)? else {
+            return Ok(Self::default());
+        };
+        let all = serde_json::from_str::<Vec<Box<RawValue>>>(raw.get());
+        let torn = all.is_err();
+        let all = all.unwrap_or_default();
+        let rows: Vec<T> = all.iter().filter_map(|row| serde_json::from_str(row.get()).ok()).collect();
+        let odd = all.len() - rows.len();
+        let torn = torn || (odd > 0 && rows.is_empty());
+        Ok(Self { rows, odd, state: if torn { ListState::Torn } else { ListState::Said } })
     }
 }
 
@@ -126,7 +175,7 @@ pub struct WebhookDoc {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct OrdersDoc {
-    pub orders: Said<Vec<OrderDoc>>,
+    pub orders: Rows<OrderDoc>,
     pub next_page_token: Word,
     pub total_count: Word,
 }
@@ -134,7 +183,11 @@ pub struct OrdersDoc {
 impl OrdersDoc {
     /// The list cannot be read, though it is not empty: no page without news, but no page at all.
     pub fn is_torn(&self) -> bool {
-        self.orders.is_none() && promises(&self.total_count)
+        match self.orders.state {
+            ListState::Said => false,
+            ListState::Torn => true,
+            ListState::Unsaid => promises(&self.total_count),
+        }
     }
 }
 
@@ -244,8 +297,8 @@ pub struct LineDoc {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct AfterSalesDoc {
-    pub cancellations: Said<Vec<AfterSaleDoc>>,
-    pub return_orders: Said<Vec<AfterSaleDoc>>,
+    pub cancellations: Rows<AfterSaleDoc>,
+    pub return_orders: Rows<AfterSaleDoc>,
     pub next_page_token: Word,
     pub total_count: Word,
 }
@@ -253,7 +306,9 @@ pub struct AfterSalesDoc {
 impl AfterSalesDoc {
     /// See [`OrdersDoc::is_torn`].
     pub fn is_torn(&self) -> bool {
-        self.cancellations.is_none() && self.return_orders.is_none() && promises(&self.total_count)
+        let states = [&self.cancellations.state, &self.return_orders.state];
+        states.contains(&&ListState::Torn)
+            || (!states.contains(&&ListState::Said) && promises(&self.total_count))
     }
 }
 

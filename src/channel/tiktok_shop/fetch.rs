@@ -39,6 +39,8 @@ pub struct Reader {
 struct Found {
     orders: BTreeMap<String, (OrderDoc, Timestamp)>,
     failed: BTreeMap<String, Failure>,
+    /// The answer held orders that cannot be read: whoever was not found may be one of them.
+    odd: bool,
 }
 
 impl Reader {
@@ -70,6 +72,7 @@ impl Reader {
             }
             match found.failed.get(order.as_str()) {
                 Some(failure) => Fetched::Failed { order: order.clone(), failure: failure.clone() },
+                None if found.odd => Fetched::Failed { order: order.clone(), failure: unreadable() },
                 None => Fetched::Missing { order: order.clone(), reach: None },
             }
         };
@@ -83,7 +86,7 @@ impl Reader {
             return Ok(found);
         }
         match self.details(api, call, ids).await {
-            Ok(answer) => found.take(answer),
+            Ok(answer) => found.take(answer)?,
             Err(failure) if failure.local && ids.len() > 1 => {
                 for &id in ids {
                     self.find_one(api, call, id, &mut found).await?;
@@ -97,7 +100,7 @@ impl Reader {
 
     async fn find_one(&self, api: &Api, call: Call<'_>, id: &str, found: &mut Found) -> Result<(), Failure> {
         match self.details(api, call, &[id]).await {
-            Ok(answer) => found.take(answer),
+            Ok(answer) => found.take(answer)?,
             Err(failure) if failure.local => found.fail(id, failure),
             Err(failure) => return Err(failure),
         }
@@ -137,11 +140,16 @@ impl Reader {
 }
 
 impl Found {
-    fn take(&mut self, answer: Answered<OrdersDoc>) {
+    fn take(&mut self, answer: Answered<OrdersDoc>) -> Result<(), Failure> {
+        if answer.doc.is_torn() {
+            return Err(nonsense("orders", &answer.response));
+        }
         let read_at = answer.response.begun_at;
-        for order in answer.doc.orders.0.unwrap_or_default() {
+        self.odd |= answer.doc.orders.odd > 0;
+        for order in answer.doc.orders.into_list() {
             self.orders.insert(order.id.to_string(), (order, read_at));
         }
+        Ok(())
     }
 
     /// What is not this shop's is simply not there.
@@ -150,6 +158,10 @@ impl Found {
             self.failed.insert(id.to_owned(), failure);
         }
     }
+}
+
+fn unreadable() -> Failure {
+    Failure::unavailable("TikTok Shop's answer about this order cannot be read").local()
 }
 
 fn is_ours_to_ship(order: &OrderDoc) -> bool {
@@ -205,8 +217,8 @@ async fn all(
         if page.is_torn() {
             return Err(nonsense(operation, &response));
         }
-        docs.extend(page.cancellations.0.unwrap_or_default());
-        docs.extend(page.return_orders.0.unwrap_or_default());
+        docs.extend(page.cancellations.into_list());
+        docs.extend(page.return_orders.into_list());
         if page.next_page_token.is_empty() || *page.next_page_token == token {
             return Ok(docs);
         }

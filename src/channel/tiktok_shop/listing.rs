@@ -17,7 +17,7 @@ use super::map::{Reading, observe};
 use super::notice::order_id;
 use super::refusal::nonsense;
 use crate::channel::{Call, ListRequest, Page, Stream};
-use crate::model::{Failure, Source, Tiding, Timestamp};
+use crate::model::{Anomaly, Failure, Source, Tiding, Timestamp};
 
 /// The index trails the orders.
 const OVERLAP: Duration = Duration::from_mins(30);
@@ -96,8 +96,9 @@ async fn orders(api: &Api, call: Call<'_>, request: ListRequest<'_>) -> Result<P
     }
     let read_at = answer.response.begun_at;
     let tidings = answer.doc.orders.list().iter();
+    let odd = std::iter::repeat_with(unreadable).take(answer.doc.orders.odd);
     Ok(Page {
-        tidings: tidings.filter_map(|order| tiding(order, read_at)).collect(),
+        tidings: tidings.map(|order| tiding(order, read_at)).chain(odd).collect(),
         next: answer.doc.next_page_token.filled().map(str::to_owned),
         watermark: watermark(&request, &answer),
         total: answer.doc.total_count.parse().ok(),
@@ -105,15 +106,23 @@ async fn orders(api: &Api, call: Call<'_>, request: ListRequest<'_>) -> Result<P
 }
 
 /// A row that lacks what makes it a reading is a reason to fetch.
-fn tiding(order: &OrderDoc, read_at: Timestamp) -> Option<Tiding> {
-    let id = order_id(&order.id)?;
+fn tiding(order: &OrderDoc, read_at: Timestamp) -> Tiding {
+    let Some(id) = order_id(&order.id) else { return unreadable() };
     let whole = order.line_items.is_some() && order.payment.is_some() && order.update_time.0.is_some();
     if !whole {
-        return Some(Tiding::Hint { order: id, changed_at: order.update_time.0 });
+        return Tiding::Hint { order: id, changed_at: order.update_time.0 };
     }
     let source = Source::Listing;
     let reading = Reading { order, after_sales: None, providers: None, source, read_at };
-    Some(Tiding::Seen(Box::new(observe(id, &reading))))
+    Tiding::Seen(Box::new(observe(id, &reading)))
+}
+
+fn unreadable() -> Tiding {
+    let anomaly = Anomaly {
+        code: "unreadable_order".to_owned(),
+        summary: "TikTok Shop's list held an order without a number that can be read.".to_owned(),
+    };
+    Tiding::Anomaly { order: None, anomaly }
 }
 
 /// Whatever changed in them, its order is read again.

@@ -10,7 +10,8 @@ use super::lines::{self, Line};
 use super::money::{AfterSales, Refund};
 use super::{address, state};
 use crate::model::{
-    Amounts, Anomaly, ChannelOrderId, Currency, FulfilledBy, Native, Observation, Source, Timestamp,
+    Amounts, Anomaly, ChannelOrderId, Currency, FulfilledBy, Native, Observation, OrderStatus, Source,
+    Timestamp,
 };
 
 /// Everything that was read about one order.
@@ -52,13 +53,18 @@ pub fn observe(id: ChannelOrderId, reading: &Reading<'_>) -> Observation {
         fulfilled_by: fulfilled_by(order),
         facts: facts(reading, folded.as_deref()),
         anomalies: anomalies(reading),
-        // A fetch that saw no refunds may not see them.
-        incomplete: reading.source != Source::Fetch
-            && refund == Refund::Unseen
-            && (may_be_refunded(order) || status == Native::Absent),
+        incomplete: is_incomplete(reading, refund, &status),
         status,
         ..Observation::empty(id, reading.source, reading.read_at)
     }
+}
+
+/// A fetch that saw no refunds may not see them; one that saw no lines may see them later.
+fn is_incomplete(reading: &Reading<'_>, refund: Refund, status: &Native<OrderStatus>) -> bool {
+    if reading.source == Source::Fetch {
+        return reading.order.line_items.is_none();
+    }
+    refund == Refund::Unseen && (may_be_refunded(reading.order) || *status == Native::Absent)
 }
 
 fn plain(amount: &Said<Amount>) -> Option<Decimal> {
@@ -161,6 +167,15 @@ fn anomalies(reading: &Reading<'_>) -> Vec<Anomaly> {
                  answer TikTok Shop agrees by itself.",
                 until.unwrap_or_default()
             ),
+        });
+    }
+    if reading.order.line_items.is_none() && reading.source == Source::Fetch {
+        anomalies.push(Anomaly {
+            code: "unreadable_lines".to_owned(),
+            summary:
+                "TikTok Shop told no lines of this order that can be read. Those that were known stay; the \
+                      order is read again."
+                    .to_owned(),
         });
     }
     if reading.after_sales.is_none() && reading.source == Source::Fetch {

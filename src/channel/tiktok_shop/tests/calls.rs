@@ -377,3 +377,47 @@ async fn the_connection_is_proved_by_one_call() {
     assert!(findings.iter().all(|finding| finding.ok), "{findings:?}");
     assert_eq!((findings.len(), shop.asked().len()), (5, 1));
 }
+
+#[tokio::test]
+async fn an_order_that_cannot_be_read_fails_alone() {
+    let shop = Shop::start(|asked| match asked.path.as_str() {
+        DETAIL => good(json!({ "orders": [null, order("11", "ON_HOLD")] })),
+        "/order/202309/orders/search" => good(json!({ "orders": [7, {"id": {}}, order("11", "ON_HOLD")] })),
+        _ => plain(asked, &[]),
+    })
+    .await;
+    let (channel, tokens) = (shop.channel(), tokens());
+    let fetched = channel.fetch(call(&tokens), &[id("11"), id("12")]).await.expect("fetched");
+    assert!(matches!(fetched[0], Fetched::Found(_)));
+    let Fetched::Failed { failure, .. } = &fetched[1] else { panic!("{fetched:?}") };
+    assert_eq!((failure.kind, failure.local), (FailureKind::Unavailable, true), "not missing");
+    let page = channel.list(call(&tokens), window("orders", None)).await.expect("a page");
+    let seen: Vec<bool> = page.tidings.iter().map(|tiding| matches!(tiding, Tiding::Seen(_))).collect();
+    assert_eq!(seen, [false, true, false]);
+    assert!(page.watermark.is_some());
+}
+
+#[tokio::test]
+async fn a_batch_that_cannot_be_read_is_not_missing() {
+    let shop = Shop::start(|asked| match asked.path.as_str() {
+        DETAIL => good(json!({ "orders": "?" })),
+        _ => plain(asked, &[]),
+    })
+    .await;
+    let failure = shop.channel().fetch(call(&tokens()), &[id("11")]).await.expect_err("nonsense");
+    assert_eq!(failure.kind, FailureKind::Unavailable);
+}
+
+#[tokio::test]
+async fn lines_that_cannot_be_read_are_told_and_read_again() {
+    let shop = Shop::start(|asked| {
+        let mut odd = order("11", "AWAITING_SHIPMENT");
+        odd["line_items"] = json!("?");
+        plain(asked, &[odd])
+    })
+    .await;
+    let fetched = shop.channel().fetch(call(&tokens()), &[id("11")]).await.expect("fetched");
+    let seen = seen(&fetched[0]);
+    assert!(seen.items.is_none() && seen.incomplete);
+    assert!(seen.anomalies.iter().any(|anomaly| anomaly.code == "unreadable_lines"));
+}
