@@ -67,9 +67,13 @@ impl Session {
                     return Ok(tokens);
                 }
                 // Nobody waits for this one, so even a person's call does not send a void grant again.
+                let tried = self.vain.load(Ordering::Acquire);
                 Ok(match self.authorise(&mut held, Lane::Poll, vain).await {
                     Ok(renewed) => renewed,
                     Err(failure) => {
+                        if self.vain.load(Ordering::Acquire) != tried {
+                            self.warn_early(&failure, tokens.expires_at).await;
+                        }
                         tracing::warn!(channel = %self.id, kind = %failure.kind, "early token renewal failed, the old token still holds");
                         held.renew_not_before = Some(now.plus(Duration::from_mins(1)));
                         tokens
@@ -150,6 +154,18 @@ impl Session {
         }
     }
 
+    /// Calls still succeed, so the connection is not down; but a person who hears of it now can mend
+    /// it before it is.
+    async fn warn_early(&self, failure: &Failure, until: Option<Timestamp>) {
+        if failure.kind != FailureKind::Permission {
+            return;
+        }
+        let change = ConnectionChange::RenewalRefused { failure: failure.clone(), until };
+        if let Err(error) = self.store.update_connection(&self.id, change, self.clock.now()).await {
+            tracing::error!(channel = %self.id, %error, "it was not stored that access ends soon");
+        }
+    }
+
     /// Between the marketplace's answer and this commit lies the one gap in which a single-use
     /// refresh token can be lost; nothing else happens in it.
     async fn commit(&self, held: &mut Held, tokens: Tokens) -> Result<Arc<Tokens>, Failure> {
@@ -197,6 +213,8 @@ mod tests {
         spent: Mutex<Vec<String>>,
         /// It refuses: for good, or for now.
         refuses: Mutex<Option<Failure>>,
+        obtained_at: Timestamp,
+        expires_at: Option<Timestamp>,
     }
 
     impl Channel for Rotating {
@@ -226,8 +244,8 @@ mod tests {
                 }
                 Ok(Tokens {
                     access: Secret::new("access"),
-                    expires_at: None,
-                    obtained_at: Timestamp::EPOCH,
+                    expires_at: self.expires_at,
+                    obtained_at: self.obtained_at,
                     refresh: Some(Secret::new(format!("{refresh}+"))),
                     refresh_expires_at: None,
                     generation: 0,
@@ -286,7 +304,14 @@ mod tests {
             ConnectionChange::Configured { kind: "x", enabled: true, credentials: config.to_owned() };
         store.update_connection(&id, configured, clock.now()).await.expect("configured");
         let refuses = Mutex::new(Some(refuses));
-        let channel = Arc::new(Rotating { configured: "first", refuses, ..Rotating::default() });
+        let (obtained_at, expires_at) = (clock.now(), Some(clock.now().plus(Duration::from_hours(1_000))));
+        let channel = Arc::new(Rotating {
+            configured: "first",
+            refuses,
+            obtained_at,
+            expires_at,
+            ..Rotating::default()
+        });
         let credentials = Credentials { whole: config.to_owned(), grant: Some("hash of first".to_owned()) };
         (Session::new(id, channel.clone(), credentials, store.clone(), clock.clone()), channel)
     }
@@ -326,5 +351,36 @@ mod tests {
         session.current(Lane::Manual).await.expect("access is back");
         session.renew(1, Lane::Poll).await.expect("and stays");
         assert_eq!(sent(&channel), 6);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_renewal_that_is_refused_early_is_told_while_the_channel_still_works() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let clock = Clock::starting_at(Timestamp::from_secs(1_800_000_000));
+        let store = testing::memory(folder.path(), clock.clone(), Random::seeded(1)).expect("a store");
+        let (session, channel) = connected(&store, &clock, "app", Failure::permission("not yet")).await;
+        *channel.refuses.lock().expect("not poisoned") = None;
+        session.current(Lane::Poll).await.expect("tokens");
+        *channel.refuses.lock().expect("not poisoned") =
+            Some(Failure::permission("used before").dead_grant());
+
+        tokio::time::sleep(Duration::from_hours(801)).await;
+        for _ in 0..3 {
+            session.current(Lane::Poll).await.expect("the old tokens still hold");
+            tokio::time::sleep(Duration::from_mins(2)).await;
+        }
+        let state = store.connection(&session.id).expect("read").expect("configured");
+        let error = state.last_error.expect("told");
+        assert_eq!(state.status, crate::model::ConnectionStatus::Connected, "calls succeed");
+        assert_eq!((error.kind, error.message.as_str()), (FailureKind::Permission, "used before"));
+        let told = store.notifications(false, None, 10).expect("read").items;
+        assert_eq!((told.len(), told[0].count, told[0].closed_at), (1, 1, None), "once");
+        assert!(told[0].message.contains("ends at 2027-"), "{}", told[0].message);
+        assert!(told[0].advice.contains("Reconnect"), "{}", told[0].advice);
+
+        *channel.refuses.lock().expect("not poisoned") = None;
+        session.renew(1, Lane::Manual).await.expect("access is back");
+        let told = store.notifications(false, None, 10).expect("read").items;
+        assert!(told[0].closed_at.is_some(), "it is over");
     }
 }

@@ -42,7 +42,8 @@ fn save(tx: &mut Txn<'_>, channel: &ChannelId, state: &ConnectionState) -> Resul
 }
 
 /// Other tokens than those that were refused are in force.
-pub(super) fn revive_grant(tx: &mut Txn<'_>, channel: &ChannelId) -> Result<(), StoreError> {
+pub(super) fn revive_grant(tx: &mut Txn<'_>, channel: &ChannelId, now: Timestamp) -> Result<(), StoreError> {
+    incidents::close(tx, &renewal_key(channel), now)?;
     match load(tx, channel)? {
         Some(state) if state.dead_grant.is_some() => {
             save(tx, channel, &ConnectionState { dead_grant: None, ..state })
@@ -96,6 +97,11 @@ pub(super) fn update(
             state.dead_grant = Some(message);
             None
         }
+        ConnectionChange::RenewalRefused { failure, until } => {
+            state.last_error = Some(error_of(&failure, now));
+            access_will_end(tx, renewal_key(channel), channel, until, &failure, now)?;
+            None
+        }
         ConnectionChange::Webhook => {
             state.last_webhook_at = Some(now);
             None
@@ -106,6 +112,9 @@ pub(super) fn update(
         }
         ConnectionChange::Reconnected => {
             reconnect(&mut state);
+            for key in [renewal_key(channel), access_key(channel)] {
+                incidents::close(tx, &key, now)?;
+            }
             None
         }
     };
@@ -180,7 +189,7 @@ fn succeed(state: &mut ConnectionState, what: Success, begun: Timestamp, now: Ti
 }
 
 fn fail(state: &mut ConnectionState, failure: &Failure, now: Timestamp) {
-    state.last_error = Some(ChannelError { kind: failure.kind, message: failure.message.clone(), at: now });
+    state.last_error = Some(error_of(failure, now));
     if failure.local || state.status == ConnectionStatus::Disabled {
         return;
     }
@@ -200,8 +209,12 @@ fn fail(state: &mut ConnectionState, failure: &Failure, now: Timestamp) {
     }
 }
 
+fn error_of(failure: &Failure, now: Timestamp) -> ChannelError {
+    ChannelError { kind: failure.kind, message: failure.message.clone(), at: now }
+}
+
 fn refuse(state: &mut ConnectionState, failure: &Failure, now: Timestamp) {
-    state.last_error = Some(ChannelError { kind: failure.kind, message: failure.message.clone(), at: now });
+    state.last_error = Some(error_of(failure, now));
     state.failures += 1;
     state.poll_refused = true;
     if state.status == ConnectionStatus::Connected {
@@ -293,6 +306,38 @@ fn recovered(
     incidents::tell(tx, incident, now)
 }
 
+/// Told by the marketplace that our access ends.
+fn access_key(channel: &ChannelId) -> String {
+    format!("access:{channel}")
+}
+
+/// Found out by a renewal that was refused.
+fn renewal_key(channel: &ChannelId) -> String {
+    format!("renewal:{channel}")
+}
+
+/// Told while there is time to reconnect.
+fn access_will_end(
+    tx: &mut Txn<'_>,
+    key: String,
+    channel: &ChannelId,
+    at: Option<Timestamp>,
+    failure: &Failure,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let when = at.map_or_else(|| "soon".to_owned(), |at| format!("at {}", at.to_rfc3339_secs()));
+    let incident = Incident {
+        key,
+        kind: Incident::CHANNEL_DOWN,
+        channel: Some(channel.clone()),
+        order: None,
+        error: Some(failure.to_error(None)),
+        message: format!("Access to channel {channel} ends {when}: {}", failure.message),
+        advice: failure.advice().to_owned(),
+    };
+    incidents::open(tx, incident, now).map(drop)
+}
+
 /// The marketplace has ended, or will end, our access.
 pub(super) fn access_ends(
     tx: &mut Txn<'_>,
@@ -301,20 +346,11 @@ pub(super) fn access_ends(
     message: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    if let Some(ends_at) = ends_at.filter(|at| *at > now) {
-        let incident = Incident {
-            key: format!("access:{channel}"),
-            kind: Incident::CHANNEL_DOWN,
-            channel: Some(channel.clone()),
-            order: None,
-            error: None,
-            message: format!("Access to channel {channel} ends at {ends_at}: {message}"),
-            advice: FailureKind::Permission.advice().to_owned(),
-        };
-        return incidents::open(tx, incident, now).map(drop);
+    let failure = Failure::permission(message);
+    if ends_at.is_some_and(|at| at > now) {
+        return access_will_end(tx, access_key(channel), channel, ends_at, &failure, now);
     }
     if load(tx, channel)?.is_some() {
-        let failure = Failure::permission(message);
         update(tx, channel, ConnectionChange::Failed { failure }, now)?;
     }
     Ok(())

@@ -152,7 +152,7 @@ pub enum SyncOutcome {
     },
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Finished {
     pub changed: Option<Changed>,
     /// Wanted again meanwhile: due now.
@@ -260,6 +260,12 @@ pub enum ConnectionChange {
     /// The newest refresh token was refused for good, in these words.
     GrantDied {
         message: String,
+    },
+    /// The marketplace refuses to renew our access. What we hold works `until` then, so nothing is
+    /// down yet, but a person can mend it in time.
+    RenewalRefused {
+        failure: Failure,
+        until: Option<Timestamp>,
     },
     Webhook,
     /// No calls before then.
