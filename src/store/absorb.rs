@@ -188,6 +188,9 @@ fn observe(
             }
             Ok(Absorbed::Settled)
         }
+        (Merged::Unchanged { .. }, Some(draft)) if draft.order.sync.state == SyncState::Missing => {
+            queue(tx, how, &key, Some(draft), "", effects)
+        }
         (Merged::Unchanged { order, incomplete }, Some(draft)) => {
             confirm(tx, how, draft, *order, incomplete, stamp, effects)
         }
@@ -341,7 +344,9 @@ fn hint(
     let Some(mut draft) = draft else {
         return queue(tx, how, &key, None, "", effects);
     };
-    let is_known = changed_at.is_some_and(|said| draft.order.version.includes(said));
+    // A list that names an order which was missing proves that it is there again.
+    let missing = draft.order.sync.state == SyncState::Missing;
+    let is_known = !missing && changed_at.is_some_and(|said| draft.order.version.includes(said));
     if !is_known {
         return queue(tx, how, &key, Some(draft), "", effects);
     }

@@ -16,8 +16,11 @@ use crate::model::{
 };
 use crate::sync::{Applied, Merged, Merging, merge};
 
-/// Waits before an order that is not stored is looked for again: it may be too new to be read.
+/// Waits before an order that was announced but never read is looked for again: it may be too new to
+/// be read.
 const LOOK_AGAIN: [Duration; 3] = [Duration::from_secs(5), Duration::from_secs(30), Duration::from_mins(2)];
+/// So long an order that is stored but was never read counts as new.
+const NEW_FOR: Duration = Duration::from_mins(10);
 /// Waits before a fetch that was answered without some of its parts is repeated.
 const COMPLETE_AGAIN: [Duration; 3] =
     [Duration::from_mins(2), Duration::from_mins(15), Duration::from_hours(1)];
@@ -134,8 +137,27 @@ impl Finishing {
             Some(reach) if draft.order.placed_at < self.now.minus(reach) => {
                 self.out_of_reach(tx, draft, &error)
             }
+            _ if self.may_be_too_new(&draft) && self.look_again(tx, &error)? => Ok(Finished::default()),
             _ => self.gone(tx, draft, error),
         }
+    }
+
+    /// A delivery brought it whole, and the channel's own reading may trail behind.
+    fn may_be_too_new(&self, draft: &Draft) -> bool {
+        let order = &draft.order;
+        let new = order.version.fetched_at.is_none() && self.now.since(order.created_at) < NEW_FOR;
+        new && !self.is_manual()
+    }
+
+    /// Puts the order back for a while, a few times. Answers whether it did.
+    fn look_again(&self, tx: &mut Txn<'_>, error: &SyncError) -> Result<bool, StoreError> {
+        let Some(job) = jobs::load(tx, self.key())? else { return Ok(false) };
+        let Some(wait) = LOOK_AGAIN.get(job.misses as usize) else { return Ok(false) };
+        let mut next = self.put_back(&job, self.now.plus(*wait));
+        next.misses += 1;
+        self.answer_waiters(tx, &mut next, Some(error))?;
+        jobs::save(tx, self.key(), Some(&job), Some(&next))?;
+        Ok(true)
     }
 
     /// Too old for the channel to show: the copy here is as good as it gets.
@@ -178,16 +200,11 @@ impl Finishing {
 
     /// Perhaps too new to be read: looked for again, unless only a person asked for it.
     fn missing_unstored(&self, tx: &mut Txn<'_>) -> Result<Finished, StoreError> {
-        let mut finished = Finished { changed: None, again: false, anomalies: Vec::new() };
+        let mut finished = Finished::default();
         let error = Failure::not_found("The channel has no such order.").to_error(None);
         let Some(job) = jobs::load(tx, self.key())? else { return Ok(finished) };
         let announced = job.events.iter().any(|event| event.kind != EventKind::SyncRequested);
-        let wait = LOOK_AGAIN.get(job.misses as usize).filter(|_| announced || !self.is_manual());
-        if let Some(wait) = wait {
-            let mut next = self.put_back(&job, self.now.plus(*wait));
-            next.misses += 1;
-            self.answer_waiters(tx, &mut next, Some(&error))?;
-            jobs::save(tx, self.key(), Some(&job), Some(&next))?;
+        if (announced || !self.is_manual()) && self.look_again(tx, &error)? {
             return Ok(finished);
         }
         finished.again = self.settle(tx, Some(&error))?;

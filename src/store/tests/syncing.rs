@@ -158,8 +158,9 @@ async fn a_failure_is_told_waits_and_is_over_with_the_next_success() {
 
 #[tokio::test]
 async fn an_order_gone_at_the_source_is_marked_once_and_kept() {
-    let bench = Bench::configured().await;
+    let mut bench = Bench::configured().await;
     bench.poll(vec![tiding(seen("1", Source::Listing, bench.now, OrderStatus::Accepted))]).await;
+    bench.later(3_600);
     for _ in 0..2 {
         bench
             .store
@@ -174,6 +175,31 @@ async fn an_order_gone_at_the_source_is_marked_once_and_kept() {
     let failures = bench.store.failures(Some(&tienda()), None, 10).expect("failures").items;
     assert_eq!(failures[0].error.kind, FailureKind::NotFound);
     assert!(bench.claim().await.is_empty());
+}
+
+#[tokio::test]
+async fn an_order_that_only_a_delivery_brought_is_looked_for_again_before_it_counts_as_gone() {
+    let mut bench = Bench::configured().await;
+    bench.deliver("d1", vec![tiding(seen("1", Source::Payload, start(), OrderStatus::Accepted))]).await;
+    let key = order_key("tienda:1");
+    bench.store.raise(vec![key], Lane::Poll, bench.now, bench.now).await.expect("raised");
+    for wait in [1, 5, 30] {
+        bench.later(wait);
+        let claim = bench.claim_one().await;
+        bench.finish(claim, SyncOutcome::Missing { reach: None }).await;
+        assert_eq!(bench.order("tienda:1").sync.state, SyncState::Pending, "after {wait} s");
+    }
+    bench.later(120);
+    let claim = bench.claim_one().await;
+    bench.finish(claim, SyncOutcome::Missing { reach: None }).await;
+    assert_eq!(bench.order("tienda:1").sync.state, SyncState::Missing);
+
+    // The next list names it, with the change that is known already.
+    bench.poll(vec![Tiding::Hint { order: 1_u64.into(), changed_at: Some(start()) }]).await;
+    let claim = bench.claim_one().await;
+    bench.finish(claim, found(seen("1", Source::Fetch, start(), OrderStatus::Accepted))).await;
+    assert_eq!(bench.order("tienda:1").sync.state, SyncState::Synced);
+    assert!(bench.store.failures(None, None, 10).expect("failures").items.is_empty());
 }
 
 #[tokio::test]
