@@ -58,6 +58,36 @@ impl<'de> Deserialize<'de> for Seconds {
     }
 }
 
+/// A list, or an object in its place. Elements that are null, `{}` or unreadable are left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Many<T>(pub Vec<T>);
+
+impl<T> Default for Many<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Many<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Some(raw) = Option::<Box<RawValue>>::deserialize(deserializer)? else {
+            return Ok(Self::default());
+        };
+        let elements: Vec<Box<RawValue>> = match serde_json::from_str(raw.get()) {
+            Ok(elements) => elements,
+            Err(_) => vec![raw],
+        };
+        let filled = elements.iter().map(|element| element.get()).filter(|text| !is_nothing(text));
+        Ok(Self(filled.filter_map(|text| serde_json::from_str(text).ok()).collect()))
+    }
+}
+
+/// Null, or an object that holds nothing.
+pub fn is_nothing(json: &str) -> bool {
+    let inside = json.trim().strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+    json.trim() == "null" || inside.is_some_and(|inside| inside.trim().is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,7 +9,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 pub use crate::channel::amount::Amount;
-pub use crate::channel::said::Said;
+use crate::channel::said::is_nothing;
+pub use crate::channel::said::{Many, Said};
 use crate::model::{Currency, Timestamp};
 
 /// An id: digits, as a number or as text.
@@ -23,13 +24,14 @@ impl<'de> Deserialize<'de> for Id {
     }
 }
 
-/// Something that is there, whatever it is.
+/// Something that is there, whatever it is; `{}` is nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct There;
 
 impl<'de> Deserialize<'de> for There {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        serde::de::IgnoredAny::deserialize(deserializer).map(|_| Self)
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        if is_nothing(raw.get()) { Err(D::Error::custom("nothing")) } else { Ok(Self) }
     }
 }
 
@@ -241,7 +243,7 @@ pub struct BillingNameDoc {
     pub last_name: Said<String>,
 }
 
-/// Each element of `GET /orders/{id}/notes`.
+/// Each element of `GET /orders/{id}/notes`; whether that is a list is not documented.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct NotesDoc {
@@ -274,7 +276,8 @@ pub struct OrderRefDoc {
 /// `GET /orders/search`.
 #[derive(Debug, Deserialize)]
 pub struct SearchDoc {
-    pub results: Vec<OrderDoc>,
+    /// Read one by one, so that one odd order does not hide the others.
+    pub results: Vec<Box<RawValue>>,
     #[serde(default)]
     pub paging: Said<PagingDoc>,
 }
@@ -389,6 +392,11 @@ mod tests {
         assert_eq!(*order.total_amount, Some(Amount(Decimal::new(125, 1))));
         assert_eq!(order.payments.list().len(), 1);
         assert!(order.cancel_detail.is_none());
+        let order: OrderDoc =
+            serde_json::from_str(r#"{"cancel_detail":{},"feedback":{"sale":{ },"seller":{"id":1}}}"#)
+                .expect("order");
+        let feedback = order.feedback.as_ref().expect("feedback");
+        assert!(order.cancel_detail.is_none() && feedback.sale.is_none() && feedback.seller.is_some());
     }
 
     #[test]

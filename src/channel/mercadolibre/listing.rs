@@ -8,7 +8,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-use super::document::{OrderDoc, SearchDoc};
+use super::document::{Id, OrderDoc, SearchDoc};
 use super::told::Told;
 use crate::channel::Page;
 use crate::model::{Anomaly, ChannelOrderId, Tiding, Timestamp};
@@ -60,6 +60,8 @@ struct Walk {
     later: Vec<Span>,
     offset: usize,
     found: BTreeSet<u64>,
+    /// Entries of this part that named no order.
+    unreadable: usize,
     tries: u32,
     short: usize,
     watermark: Option<Timestamp>,
@@ -87,9 +89,14 @@ impl Listing {
     pub fn absorb(&mut self, doc: &SearchDoc, now: Timestamp) -> Page {
         let Some(walk) = self.walk.as_mut() else { return Page::default() };
         walk.step += 1;
-        let promised = doc.paging.as_ref().and_then(|paging| *paging.total);
-        let promised = promised.map_or(walk.offset + doc.results.len(), |n| usize::try_from(n).unwrap_or(0));
-        walk.total.get_or_insert(promised as u64);
+        let told = doc.paging.as_ref().and_then(|paging| *paging.total);
+        // A list without a number goes on until a page tells nothing new.
+        let promised = match told {
+            Some(total) => usize::try_from(total).unwrap_or(0),
+            None if walk.has_more(doc) => walk.offset + doc.results.len() + 1,
+            None => 0,
+        };
+        walk.total = walk.total.or(told);
         let mut page = Page { total: walk.total, ..Page::default() };
 
         let halves = if promised > DEEPEST && walk.offset == 0 { walk.span.halves(now) } else { None };
@@ -97,8 +104,9 @@ impl Listing {
             walk.later.push(newer);
             walk.span = older;
         } else {
-            page.tidings =
-                doc.results.iter().filter_map(|order| walk.tiding(order, now, &mut self.told)).collect();
+            let read = doc.results.iter().map(|raw| serde_json::from_str::<OrderDoc>(raw.get()));
+            let orders = read.map(Result::unwrap_or_default);
+            page.tidings = orders.filter_map(|order| walk.tiding(&order, now, &mut self.told)).collect();
             walk.advance(doc.results.len(), promised);
         }
         page.watermark = walk.watermark;
@@ -125,6 +133,7 @@ impl Walk {
             later: Vec::new(),
             offset: 0,
             found: BTreeSet::new(),
+            unreadable: 0,
             tries: 1,
             short: 0,
             watermark: None,
@@ -153,13 +162,22 @@ impl Walk {
         query.finish()
     }
 
+    /// Whether a page tells something that no page of this part told before.
+    fn has_more(&self, doc: &SearchDoc) -> bool {
+        let read = doc.results.iter().map(|raw| serde_json::from_str::<OrderDoc>(raw.get()));
+        read.filter_map(|order| *order.ok()?.id).any(|Id(id)| !self.found.contains(&id))
+    }
+
     fn tiding(
         &mut self,
         order: &OrderDoc,
         now: Timestamp,
         told: &mut Told<u64, Timestamp>,
     ) -> Option<Tiding> {
-        let id = (*order.id)?.0;
+        let Some(Id(id)) = *order.id else {
+            self.unreadable += 1;
+            return Some(unreadable());
+        };
         self.found.insert(id);
         let changed_at = order.date_last_updated.or(*order.last_updated);
         // A stamp from the future would carry the watermark over changes still to come.
@@ -177,8 +195,9 @@ impl Walk {
             return;
         }
         self.offset = 0;
-        let missing = promised.saturating_sub(self.found.len());
+        let missing = promised.saturating_sub(self.found.len() + self.unreadable);
         self.found.clear();
+        self.unreadable = 0;
         if missing > 0 && self.tries < TRIES {
             self.tries += 1;
             return;
@@ -200,6 +219,12 @@ impl Walk {
         );
         Tiding::Anomaly { order: None, anomaly: Anomaly { code: "list_short".to_owned(), summary } }
     }
+}
+
+fn unreadable() -> Tiding {
+    let summary = "Mercado Libre's list held an order that cannot be read. Look for it in Mercado Libre.";
+    let anomaly = Anomaly { code: "unreadable_order".to_owned(), summary: summary.to_owned() };
+    Tiding::Anomaly { order: None, anomaly }
 }
 
 /// No orders: stands for the end of the walk.
@@ -295,6 +320,40 @@ mod tests {
         listing.query(42, at("2026-11-23T09:30:00Z"), None);
         let page = listing.absorb(&doc(1, &[(1, "2030-01-01T00:00:00Z")]), at("2026-11-23T12:00:00Z"));
         assert_eq!((hints(&page), page.watermark), (vec!["1".to_owned()], None));
+    }
+
+    #[test]
+    fn an_entry_that_names_no_order_is_told_and_hides_no_other() {
+        let now = at("2026-11-23T12:00:00Z");
+        let text = r#"{"results":[{"id":1},null,"x",{"id":"?"},{"id":"2"}],"paging":{"total":5}}"#;
+        let doc: SearchDoc = serde_json::from_str(text).expect("document");
+        let mut listing = Listing::new();
+        listing.query(42, at("2026-11-23T09:30:00Z"), None);
+        let page = listing.absorb(&doc, now);
+        let odd = page.tidings.iter().filter(|tiding| matches!(tiding, Tiding::Anomaly { order: None, .. }));
+        assert_eq!((page.tidings.len(), odd.count()), (5, 3));
+        assert_eq!(page.next, None, "nothing is missing");
+    }
+
+    #[test]
+    fn a_list_without_a_number_is_read_until_it_tells_nothing_new() {
+        let now = at("2026-11-23T12:00:00Z");
+        let from = at("2026-11-23T09:30:00Z");
+        let untold = |ids: &[u64]| -> SearchDoc {
+            let results: Vec<_> = ids.iter().map(|id| serde_json::json!({"id": id})).collect();
+            serde_json::from_str(&serde_json::json!({"results": results}).to_string()).expect("document")
+        };
+        for last in [&[][..], &[3]] {
+            let mut listing = Listing::new();
+            listing.query(42, from, None);
+            let first = listing.absorb(&untold(&[1, 2]), now);
+            assert_eq!(pairs(&listing.query(42, from, first.next.as_deref()))["offset"], "2");
+            let second = listing.absorb(&untold(&[3]), now);
+            assert_eq!(pairs(&listing.query(42, from, second.next.as_deref()))["offset"], "3");
+            let end = listing.absorb(&untold(last), now);
+            assert_eq!((hints(&second), end.next, end.total), (vec!["3".to_owned()], None, None));
+            assert!(end.tidings.iter().all(|tiding| !matches!(tiding, Tiding::Anomaly { .. })), "{last:?}");
+        }
     }
 
     #[test]

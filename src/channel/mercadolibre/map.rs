@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive as _;
 
 use super::document::{
-    BillingDoc, CarrierDoc, DestinationDoc, LineDoc, NotesDoc, OrderDoc, PaymentDoc, PlaceDoc, Said,
+    BillingDoc, CarrierDoc, DestinationDoc, LineDoc, Many, NotesDoc, OrderDoc, PaymentDoc, PlaceDoc, Said,
     ShipmentDoc,
 };
 use super::state::{Parcel, Payment, Sale, money, order_status, shipment_status};
@@ -76,7 +76,7 @@ pub struct Reading {
     pub shipment: Part<ShipmentDoc>,
     pub carrier: Part<CarrierDoc>,
     pub billing: Part<BillingDoc>,
-    pub notes: Part<Vec<NotesDoc>>,
+    pub notes: Part<Many<NotesDoc>>,
     pub read_at: Timestamp,
 }
 
@@ -99,7 +99,7 @@ pub fn observe(id: ChannelOrderId, reading: &Reading) -> Observation {
         shipping_address: address(shipment.and_then(|s| s.destination.as_ref())),
         shipments: shipments(reading, items.as_deref().unwrap_or_default()),
         items,
-        notes: reading.notes.as_seen().map(|notes| texts(notes)),
+        notes: reading.notes.as_seen().map(|notes| texts(&notes.0)),
         tags: order.tags.0.clone(),
         fulfilled_by: fulfilled_by(&reading.shipment),
         facts: facts(order, &reading.shipment),

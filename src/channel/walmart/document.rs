@@ -4,41 +4,14 @@
 //! place of a list of one, so nothing here refuses an order that can be understood. No `Debug`: the
 //! documents hold personal data.
 
-use serde::de::{DeserializeOwned, Error as _};
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::channel::amount::Amount;
+pub(super) use crate::channel::said::Many;
 use crate::channel::said::Said;
 use crate::model::Timestamp;
-
-/// A list, or an object in its place. Elements that are null, `{}` or unreadable are left out.
-pub(super) struct Many<T>(pub Vec<T>);
-
-impl<T> Default for Many<T> {
-    fn default() -> Self {
-        Self(Vec::new())
-    }
-}
-
-impl<'de, T: DeserializeOwned> Deserialize<'de> for Many<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Some(raw) = Option::<Box<RawValue>>::deserialize(deserializer)? else {
-            return Ok(Self::default());
-        };
-        let elements: Vec<Box<RawValue>> = match serde_json::from_str(raw.get()) {
-            Ok(elements) => elements,
-            Err(_) => vec![raw],
-        };
-        let filled = elements.iter().map(|element| element.get()).filter(|text| !is_nothing(text));
-        Ok(Self(filled.filter_map(|text| serde_json::from_str(text).ok()).collect()))
-    }
-}
-
-fn is_nothing(json: &str) -> bool {
-    let inside = json.trim().strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
-    json.trim() == "null" || inside.is_some_and(|inside| inside.trim().is_empty())
-}
 
 /// A name or number: a text, or a JSON number as its digits.
 #[derive(Clone, Debug, PartialEq, Eq)]
