@@ -60,7 +60,14 @@ pub async fn order(api: &Api, call: Call<'_>, id: u64) -> Result<Option<(OrderDo
             Err(failure) if failure.kind == FailureKind::NotFound => return Ok(None),
             answer => answer?,
         };
-    if *doc.id == Some(Id(id)) { Ok(Some((doc, response))) } else { Err(nonsense("order", &response)) }
+    if *doc.id != Some(Id(id)) {
+        return Err(nonsense("order", &response));
+    }
+    // Shown as it is, it would be an order of nothing that waits for ever.
+    if doc.status.word().is_empty() || doc.order_items.list().is_empty() {
+        return Err(nonsense("order", &response).local());
+    }
+    Ok(Some((doc, response)))
 }
 
 /// The shipment alone.
