@@ -88,9 +88,10 @@ async fn shows_dispatch(api: &Api, call: Call<'_>, command: &Command) -> bool {
 async fn cancel(api: &Api, call: Call<'_>, order: &Order, command: &Command) -> Result<Performed, Failure> {
     let before =
         feedback(api, call, order).await.map_err(|failure| Failure { no_effect: true, ..failure })?;
-    match before.map(|sale| *sale.fulfilled) {
-        Some(Some(false)) => return Ok(submitted(0)),
-        Some(_) => {
+    // A rating always says whether the sale was fulfilled; an empty one is none.
+    match before.and_then(|sale| *sale.fulfilled) {
+        Some(false) => return Ok(submitted(0)),
+        Some(true) => {
             return Err(Failure::unsupported(
                 "This sale was rated already, and Mercado Libre takes one rating only. Settle it with the buyer in \
                  Mercado Libre.",
