@@ -5,6 +5,8 @@
 //! was placed since. A bulk sync asks for what was placed since, whatever the index of changes
 //! says, and then for what is older and was modified since.
 
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::Walmart;
@@ -94,7 +96,7 @@ impl Walmart {
         }
         let doc = read_list(&answered)?;
         let page = page_read(&doc);
-        if walk.is_too_big(&page) && walk.split(now) {
+        if walk.is_too_big(&page) && heeds_placing(&doc, &part) && walk.split(now) {
             return Ok(turn(&walk, Vec::new(), None));
         }
         if answered.response.status == 206 || !ApiErrors::read(&answered.response.body).is_empty() {
@@ -156,6 +158,7 @@ impl Walmart {
             let read = serde_json::from_str::<OrderDoc>(raw.get()).ok();
             match read.and_then(|order| order_id(&order).map(|id| (id, order))) {
                 Some((id, order)) => {
+                    let node = self.sellers.node(&id, node);
                     let seen = self.observation(id, &order, Source::Listing, read_at, Some(node));
                     tidings.push(Tiding::Seen(Box::new(seen)));
                 }
@@ -186,8 +189,38 @@ impl Walmart {
             Err(failure) => return Err(failure),
         };
         let order = named(id, &response)?;
+        if order.lines().is_empty() {
+            let why = "Walmart's answer about the order holds no lines that can be read";
+            let failure = Failure::unavailable(why).http(response.status, None).local();
+            return Ok(Fetched::Failed { order: id.clone(), failure });
+        }
         let seen = self.observation(id.clone(), &order, Source::Fetch, response.begun_at, None);
         Ok(Fetched::Found(Box::new(seen)))
+    }
+}
+
+/// Orders that were on the seller's own list. An order is on one list only, so one that is met again
+/// on another shows that Walmart did not heed which list was asked for.
+#[derive(Default)]
+pub(super) struct Sellers(Mutex<HashSet<ChannelOrderId>>);
+
+impl Sellers {
+    /// Most that are remembered; they are met again within the same poll.
+    const MOST: usize = 20_000;
+
+    /// Who packs an order on the list of `node` that does not say it itself.
+    fn node(&self, id: &ChannelOrderId, node: Node) -> Node {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.contains(id) {
+            return Node::Seller;
+        }
+        if node == Node::Seller {
+            if known.len() >= Self::MOST {
+                known.clear();
+            }
+            known.insert(id.clone());
+        }
+        node
     }
 }
 
@@ -232,6 +265,15 @@ fn page_read(doc: &ListDoc) -> PageRead {
     }
 }
 
+/// Whether the list is narrowed by the time of placing at all: else halving would never end.
+fn heeds_placing(doc: &ListDoc, part: &Part) -> bool {
+    let orders = doc.elements.as_ref().map_or(&[][..], |elements| &elements.order.0);
+    let placed = orders
+        .iter()
+        .filter_map(|raw| Some(serde_json::from_str::<OrderDoc>(raw.get()).ok()?.order_date.0?.0));
+    placed.into_iter().all(|at| part.may_hold(at))
+}
+
 fn turn(walk: &Walk, tidings: Vec<Tiding>, total: Option<u64>) -> Page {
     Page { tidings, next: walk.next(), watermark: walk.watermark(), total }
 }
@@ -254,4 +296,51 @@ fn node_refused(node: Node) -> Tiding {
 fn unreadable() -> Tiding {
     let summary = "Walmart's list held an order that cannot be read. Look for it in Seller Central.";
     channel_anomaly("unreadable_order", summary.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::setup::tests::walmart;
+    use super::*;
+    use crate::model::FulfilledBy;
+
+    fn list(orders: &str) -> ListDoc {
+        let json = format!(r#"{{"meta":{{"totalCount":900}},"elements":{{"order":[{orders}]}}}}"#);
+        serde_json::from_str(&json).expect("a list")
+    }
+
+    #[tokio::test]
+    async fn an_order_on_the_sellers_list_is_the_sellers_whatever_list_repeats_it() {
+        let here = walmart("us", "on_import");
+        let packs = |order: &str, node| match &here.tidings(&list(order), node, Timestamp::EPOCH)[..] {
+            [Tiding::Seen(seen)] => seen.fulfilled_by,
+            other => panic!("{other:?}"),
+        };
+        let (ours, theirs) = (r#"{"purchaseOrderId":"1"}"#, r#"{"purchaseOrderId":"2"}"#);
+        assert_eq!(packs(ours, Node::Seller), Some(FulfilledBy::Seller));
+        assert_eq!(packs(ours, Node::Walmart), Some(FulfilledBy::Seller));
+        assert_eq!(packs(theirs, Node::Walmart), Some(FulfilledBy::Channel));
+        let said = r#"{"purchaseOrderId":"1","shipNode":{"type":"WFSFulfilled"}}"#;
+        assert_eq!(packs(said, Node::Seller), Some(FulfilledBy::Channel), "the order's own word counts");
+    }
+
+    #[test]
+    fn a_list_that_is_not_narrowed_is_not_halved() {
+        let now = Timestamp::parse("2026-11-25T12:00:00Z").expect("time");
+        let to = now.minus(DAY.saturating_mul(90));
+        let part = Part::placed(Node::Seller, now.minus(DAY.saturating_mul(179)), Some(to), now);
+        let order = |at: Timestamp| format!(r#"{{"purchaseOrderId":"1","orderDate":{}}}"#, at.as_millis());
+        assert!(heeds_placing(&list(&order(to.minus(DAY))), &part));
+        assert!(heeds_placing(&list(r#"{"purchaseOrderId":"1"},null,7"#), &part));
+        assert!(!heeds_placing(&list(&format!("{},{}", order(to.minus(DAY)), order(now))), &part));
+    }
+
+    #[tokio::test]
+    async fn an_order_that_cannot_be_read_hides_no_other() {
+        let here = walmart("us", "on_import");
+        let doc = list(r#"{"purchaseOrderId":"1"},"odd",{"purchaseOrderId":"a/b"},{"purchaseOrderId":"2"}"#);
+        let tidings = here.tidings(&doc, Node::Seller, Timestamp::EPOCH);
+        let kinds: Vec<bool> = tidings.iter().map(|tiding| matches!(tiding, Tiding::Seen(_))).collect();
+        assert_eq!(kinds, [true, false, false, true]);
+    }
 }

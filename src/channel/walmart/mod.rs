@@ -36,7 +36,7 @@ pub use setup::KIND;
 use api::Api;
 use auth::Credentials;
 use facts::Facts;
-use inbound::STREAMS;
+use inbound::{STREAMS, Sellers};
 use market::{Market, Node};
 use setup::Acknowledge;
 
@@ -46,6 +46,7 @@ struct Walmart {
     acknowledge: Acknowledge,
     credentials: Credentials,
     api: Api,
+    sellers: Sellers,
 }
 
 impl Channel for Walmart {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Walmart;
 use super::api::Api;
 use super::auth::Credentials;
+use super::inbound::Sellers;
 use super::market::{MARKETS, Market};
 use crate::channel::{Channel, Env, Key, KeyFault, Kind, Method, Settings, Shape};
 use crate::model::Secret;
@@ -109,7 +110,13 @@ fn read(settings: &Settings, env: &Env) -> Result<Walmart, Vec<KeyFault>> {
         (Some(market), Some(acknowledge), Some(secret), true) => {
             let credentials =
                 Credentials { client_id: client_id.to_owned(), client_secret: Secret::new(secret.expose()) };
-            Ok(Walmart { api: Api::new(settings, env, market), market, acknowledge, credentials })
+            Ok(Walmart {
+                api: Api::new(settings, env, market),
+                market,
+                acknowledge,
+                credentials,
+                sellers: Sellers::default(),
+            })
         }
         _ => Err(faults),
     }

@@ -20,6 +20,8 @@ pub(super) const REACH: Duration = Duration::from_hours(4296);
 const LIMIT: &str = "200";
 /// Orders on it: a search that finds more is halved.
 const PAGE: u64 = 200;
+/// How far the time of placing that an answer tells may be from the one that was asked for.
+const LEEWAY: Duration = Duration::from_hours(24);
 /// A cursor that lay longer than this is not used any more.
 const CURSOR_LIFE: Duration = Duration::from_mins(2);
 /// How often a part is begun anew within one walk because its cursor was refused.
@@ -67,6 +69,13 @@ impl Part {
     pub fn placed_before(mut self, before: Timestamp) -> Self {
         self.placed_to = Some(before);
         self
+    }
+
+    /// Whether a search of this part may answer with an order placed then. The order and its purchase
+    /// order are not of the same moment.
+    pub fn may_hold(&self, placed_at: Timestamp) -> bool {
+        placed_at >= self.placed_from.minus(LEEWAY)
+            && self.placed_to.is_none_or(|to| placed_at <= to.plus(LEEWAY))
     }
 
     fn is_possible(&self) -> bool {
