@@ -79,7 +79,7 @@ pub(super) fn of(order: &OrderDoc, node: Option<Node>) -> BTreeMap<String, Strin
     );
     note(NODE, node.map(|node| node.word().to_owned()));
     let lines: Vec<Line> = order.lines().iter().enumerate().map(|(at, doc)| line(at, doc)).collect();
-    note(LINES, serde_json::to_string(&lines).ok());
+    note(LINES, serde_json::to_string(&lines).ok().filter(|_| !lines.is_empty()));
     facts
 }
 

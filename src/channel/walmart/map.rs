@@ -42,16 +42,21 @@ pub(super) fn observe(id: ChannelOrderId, order: &OrderDoc, reading: Reading) ->
         order.lines().iter().map(|line| Count::of(&portions(line))).fold(Count::default(), Count::plus);
     let mut seen = Observation::empty(id, reading.source, reading.read_at);
     seen.number = order.customer_order_id.as_ref().map(|number| number.0.clone());
-    seen.status = Native::Known(count.status());
-    seen.payment_status = Native::Known(charges::payment(order));
+    let told = !order.lines().is_empty();
+    seen.status =
+        if told { count.native_status(order.lines().iter().flat_map(unknown_words)) } else { Native::Absent };
+    seen.payment_status = if told { Native::Known(charges::payment(order)) } else { Native::Absent };
+    // Every order has lines: one without was not told whole, and is read by its number.
+    seen.incomplete = !told;
     seen.channel_status = channel_status(order, count);
     seen.currency = currency;
     seen.amounts = currency.map(|own| charges::amounts(order, own)).unwrap_or_default();
     seen.placed_at = order.order_date.as_ref().map(|at| at.0);
     seen.customer = customer(order);
     seen.shipping_address = address(order);
-    seen.items = Some(order.lines().iter().enumerate().map(|(at, line)| item(at, line, currency)).collect());
-    seen.shipments = Some(shipments(order));
+    let items = || order.lines().iter().enumerate().map(|(at, line)| item(at, line, currency)).collect();
+    seen.items = told.then(items);
+    seen.shipments = told.then(|| shipments(order));
     seen.notes = Some(Vec::new());
     seen.tags = Some(Vec::new());
     seen.fulfilled_by = node.map(|node| match node {
@@ -65,6 +70,9 @@ pub(super) fn observe(id: ChannelOrderId, order: &OrderDoc, reading: Reading) ->
 
 fn channel_status(order: &OrderDoc, count: Count) -> BTreeMap<String, String> {
     let mut words = BTreeMap::from([("orderLineStatus".to_owned(), count.words())]);
+    if order.lines().is_empty() {
+        words.clear();
+    }
     words.extend(filled(&order.order_type).map(|kind| ("orderType".to_owned(), kind)));
     words
 }
@@ -205,16 +213,6 @@ fn put_into(shipment: &mut Shipment, line_id: &str, portion: &Portion<'_>, track
 
 fn anomalies(order: &OrderDoc) -> Vec<Anomaly> {
     let mut anomalies = Vec::new();
-    for word in order.lines().iter().flat_map(unknown_words) {
-        let word: String = word.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(40).collect();
-        let anomaly = Anomaly {
-            code: format!("unknown_status:{word}"),
-            summary: format!("Walmart says an unknown line status, {word}; it counts as pending."),
-        };
-        if !anomalies.contains(&anomaly) {
-            anomalies.push(anomaly);
-        }
-    }
     let unwanted = |line: &LineDoc| line.is_unwanted() && Count::of(&portions(line)).live() > 0;
     let lines: Vec<String> = order
         .lines()

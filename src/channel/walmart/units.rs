@@ -5,7 +5,7 @@ use rust_decimal::prelude::ToPrimitive;
 
 use super::document::{LineDoc, QuantityDoc, StatusDoc};
 use crate::channel::said::Said;
-use crate::model::OrderStatus;
+use crate::model::{Native, OrderStatus};
 
 /// Where a unit is, in the order of progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -180,6 +180,14 @@ impl Count {
         open.map(State::status).min().unwrap_or(OrderStatus::Pending)
     }
 
+    /// The same; a word without a translation moves nothing.
+    pub fn native_status<'a>(self, mut unknown: impl Iterator<Item = &'a str>) -> Native<OrderStatus> {
+        match unknown.next() {
+            Some(word) => Native::Unknown(word.to_owned()),
+            None => Native::Known(self.status()),
+        }
+    }
+
     /// `Shipped`, or `Acknowledged 2, Shipped 1`.
     pub fn words(self) -> String {
         let present: Vec<State> = State::ALL.into_iter().filter(|state| self.get(*state) > 0).collect();
@@ -254,8 +262,14 @@ mod tests {
     }
 
     #[test]
-    fn unknown_words_are_named() {
-        let line = line("2", &[("Shipped", "1"), ("OnHold", "1")]);
-        assert_eq!(unknown_words(&line).collect::<Vec<_>>(), ["OnHold"]);
+    fn an_unknown_word_moves_nothing() {
+        let status = |statuses: &[(&str, &str)]| {
+            let line = line(&statuses.len().to_string(), statuses);
+            count(&line).native_status(unknown_words(&line))
+        };
+        let unknown = Native::Unknown("OnHold".to_owned());
+        assert_eq!(status(&[("OnHold", "1")]), unknown);
+        assert_eq!(status(&[("Shipped", "1"), ("OnHold", "1")]), unknown);
+        assert_eq!(status(&[("Shipped", "1")]), Native::Known(OrderStatus::Shipped));
     }
 }

@@ -1,7 +1,7 @@
 //! Row by row, on small orders.
 
 use super::*;
-use crate::model::{Currency, OrderStatus, PaymentStatus};
+use crate::model::{Currency, OrderStatus};
 
 fn see(json: &str) -> Observation {
     see_on(json, None)
@@ -91,9 +91,9 @@ fn an_order_that_says_almost_nothing_is_still_an_order() {
         r#"{"purchaseOrderId":"1","orderLines":{"orderLine":{}},"shipNode":{"type":null}}"#,
     ] {
         let seen = see(json);
-        assert_eq!(seen.status, Native::Known(OrderStatus::Pending), "{json}");
-        assert_eq!(seen.payment_status, Native::Known(PaymentStatus::Pending), "{json}");
-        assert_eq!((seen.items.map(|items| items.len()), seen.amounts.total), (Some(0), None), "{json}");
+        assert_eq!((seen.status, seen.payment_status), (Native::Absent, Native::Absent), "{json}");
+        assert_eq!((seen.items, seen.shipments, seen.amounts.total), (None, None, None), "{json}");
+        assert!(seen.incomplete, "a known order keeps what it has until it is read by its number");
         assert_eq!(seen.fulfilled_by, None, "{json}");
     }
 }
@@ -178,10 +178,9 @@ fn a_wish_to_cancel_is_told_while_it_can_be_granted() {
 }
 
 #[test]
-fn an_unknown_word_counts_as_pending_and_is_told() {
+fn an_unknown_word_is_told_and_moves_nothing() {
     let seen = see(&with_lines(&line("1", 1, &[status("OnHold", 1, "null")])));
-    assert_eq!(seen.status, Native::Known(OrderStatus::Pending));
-    assert_eq!(seen.anomalies[0].code, "unknown_status:OnHold");
+    assert_eq!(seen.status, Native::Unknown("OnHold".to_owned()));
 }
 
 #[test]
