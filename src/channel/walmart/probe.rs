@@ -34,8 +34,10 @@ impl Walmart {
     pub(super) async fn look(&self, call: Call<'_>) -> Result<Vec<Finding>, Failure> {
         let response = match self.api.get(call, &TOKEN_DETAIL, "/v3/token/detail").await {
             Ok(response) => response,
-            // Not every market has it.
-            Err(failure) if matches!(failure.kind, FailureKind::NotFound | FailureKind::InvalidRequest) => {
+            // Not every market has it, and the edge says so in its own way.
+            Err(failure)
+                if failure.http_status == Some(404) || failure.kind == FailureKind::InvalidRequest =>
+            {
                 return self.look_at_orders(call).await;
             }
             Err(failure) => return Err(failure),
