@@ -1,123 +1,11 @@
 //! Power loss: whatever subset of unsynced sectors reached the disk, the store opens, its
 //! invariants hold, and everything acknowledged is there.
 
-use std::collections::BTreeSet;
-use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
-
-use redb::StorageBackend;
+#[path = "../../../tests/support/torn_disk.rs"]
+mod torn_disk;
 
 use super::*;
-
-/// A disk that forgets what was not synced. Sectors of 512 bytes reach it in any order, so a crash
-/// leaves any subset of those written since the last sync.
-#[derive(Clone, Debug, Default)]
-struct TornDisk(Arc<Mutex<Image>>);
-
-#[derive(Clone, Debug, Default)]
-struct Image {
-    now: Vec<u8>,
-    synced: Vec<u8>,
-    /// Sectors written since the last sync.
-    dirty: BTreeSet<usize>,
-    /// Writes until the power fails.
-    left: Option<u64>,
-}
-
-const SECTOR: usize = 512;
-
-impl TornDisk {
-    /// The power fails at the `writes`th write or sync from now on: it and all later ones fail.
-    fn fail_after(&self, writes: u64) {
-        self.image().left = Some(writes);
-    }
-
-    /// The disk as it is found after the power came back.
-    #[must_use]
-    fn after_power_loss(&self, random: &Random) -> Self {
-        let image = self.image();
-        let mut found = image.synced.clone();
-        if random.below(2) == 0 {
-            found.resize(image.now.len(), 0);
-        }
-        for sector in &image.dirty {
-            let from = sector * SECTOR;
-            let to = (from + SECTOR).min(found.len()).min(image.now.len());
-            if from < to && random.below(2) == 0 {
-                found[from..to].copy_from_slice(&image.now[from..to]);
-            }
-        }
-        let image = Image { now: found.clone(), synced: found, ..Image::default() };
-        Self(Arc::new(Mutex::new(image)))
-    }
-
-    fn image(&self) -> std::sync::MutexGuard<'_, Image> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Image {
-    fn spend(&mut self) -> io::Result<()> {
-        match &mut self.left {
-            Some(0) => Err(io::Error::other("the power has failed")),
-            Some(left) => {
-                *left -= 1;
-                Ok(())
-            }
-            None => Ok(()),
-        }
-    }
-
-    fn range(&self, offset: u64, len: usize) -> io::Result<std::ops::Range<usize>> {
-        let from = usize::try_from(offset).map_err(io::Error::other)?;
-        let end = from.checked_add(len).filter(|end| *end <= self.now.len());
-        end.map(|end| from..end).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
-    }
-}
-
-impl StorageBackend for TornDisk {
-    fn len(&self) -> io::Result<u64> {
-        Ok(self.image().now.len() as u64)
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let image = self.image();
-        let range = image.range(offset, out.len())?;
-        out.copy_from_slice(&image.now[range]);
-        Ok(())
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        let mut image = self.image();
-        image.spend()?;
-        image.now.resize(usize::try_from(len).map_err(io::Error::other)?, 0);
-        Ok(())
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        let mut image = self.image();
-        image.spend()?;
-        let Image { now, synced, dirty, .. } = &mut *image;
-        synced.resize(now.len(), 0);
-        for sector in std::mem::take(dirty) {
-            let from = sector * SECTOR;
-            let to = (from + SECTOR).min(now.len());
-            if from < to {
-                synced[from..to].copy_from_slice(&now[from..to]);
-            }
-        }
-        Ok(())
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        let mut image = self.image();
-        image.spend()?;
-        let range = image.range(offset, data.len())?;
-        image.dirty.extend(range.start / SECTOR..range.end.div_ceil(SECTOR));
-        image.now[range].copy_from_slice(data);
-        Ok(())
-    }
-}
+use torn_disk::{Calls, TornDisk};
 
 /// What was acknowledged before the power failed.
 #[derive(Default)]
@@ -209,7 +97,7 @@ async fn lose_power_once(seed: u64) {
         // Ids that the next round makes are new.
         ledger = Ledger { orders: ledger.orders, ..Ledger::default() };
         store.recover_claims(start()).await.expect("recovered");
-        disk.fail_after(random.below(600));
+        disk.breaks_after(random.below(600), Calls::Changes);
         let ended = work(&store, &random, &mut ledger).await;
         assert!(matches!(ended, Err(StoreError::Closed)), "seed {seed}: {ended:?}");
         disk = disk.after_power_loss(&random);
