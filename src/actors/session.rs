@@ -197,7 +197,6 @@ fn is_fresh(tokens: &Tokens, now: Timestamp) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::sync::Mutex;
 
     use super::*;
@@ -243,14 +242,9 @@ mod tests {
                     return Err(failure);
                 }
                 Ok(Tokens {
-                    access: Secret::new("access"),
                     expires_at: self.expires_at,
-                    obtained_at: self.obtained_at,
                     refresh: Some(Secret::new(format!("{refresh}+"))),
-                    refresh_expires_at: None,
-                    generation: 0,
-                    scopes: Vec::new(),
-                    extra: BTreeMap::new(),
+                    ..Tokens::bare(Secret::new("access"), self.obtained_at)
                 })
             })
         }

@@ -1,6 +1,6 @@
 //! What dies, dies alone: panics and kills in every actor, over a store in memory and virtual time.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -131,18 +131,7 @@ impl Channel for Fake {
     }
 
     fn authorise<'a>(&'a self, _held: Option<&'a Tokens>) -> Answer<'a, Tokens> {
-        Box::pin(async {
-            Ok(Tokens {
-                access: Secret::new("token"),
-                expires_at: None,
-                obtained_at: Timestamp::EPOCH,
-                refresh: None,
-                refresh_expires_at: None,
-                generation: 0,
-                scopes: Vec::new(),
-                extra: BTreeMap::new(),
-            })
-        })
+        Box::pin(async { Ok(Tokens::bare(Secret::new("token"), Timestamp::EPOCH)) })
     }
 
     fn probe<'a>(&'a self, _call: Call<'a>) -> Answer<'a, Vec<Finding>> {

@@ -100,6 +100,20 @@ const CREDENTIALS: &str = "fenicia.credentials";
 const GRANT: &str = "fenicia.grant";
 
 impl Tokens {
+    /// An access token alone, which is not known to end.
+    pub fn bare(access: Secret, obtained_at: Timestamp) -> Self {
+        Self {
+            access,
+            expires_at: None,
+            obtained_at,
+            refresh: None,
+            refresh_expires_at: None,
+            generation: 0,
+            scopes: Vec::new(),
+            extra: std::collections::BTreeMap::new(),
+        }
+    }
+
     /// Marks them with the credentials that obtained them. A config without a refresh token does
     /// not say that the one adopted before, which `held` remembers, is another.
     #[must_use]
@@ -135,14 +149,9 @@ mod tests {
 
     fn tokens(refresh: Option<&str>) -> Tokens {
         Tokens {
-            access: Secret::new("a"),
-            expires_at: None,
-            obtained_at: Timestamp::EPOCH,
             refresh: refresh.map(Secret::new),
-            refresh_expires_at: None,
             generation: 1,
-            scopes: Vec::new(),
-            extra: std::collections::BTreeMap::new(),
+            ..Tokens::bare(Secret::new("a"), Timestamp::EPOCH)
         }
     }
 

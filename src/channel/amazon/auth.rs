@@ -118,15 +118,11 @@ fn without_token() -> Failure {
 fn tokens(grant: Grant, begun_at: Timestamp, generation: u64, refresh: Option<Secret>) -> Tokens {
     let life = Duration::from_secs(grant.expires_in.unwrap_or(3_600));
     Tokens {
-        access: Secret::new(grant.access_token),
         // From the beginning of the request: early by the time of the call, never late.
         expires_at: Some(begun_at.plus(life)),
-        obtained_at: begun_at,
         refresh,
-        refresh_expires_at: None,
         generation: generation + 1,
-        scopes: Vec::new(),
-        extra: std::collections::BTreeMap::new(),
+        ..Tokens::bare(Secret::new(grant.access_token), begun_at)
     }
 }
 

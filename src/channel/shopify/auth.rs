@@ -106,16 +106,7 @@ fn read(response: &Response, now: Timestamp, generation: u64) -> Result<Tokens, 
 }
 
 fn fixed(token: &Secret, now: Timestamp, generation: u64) -> Tokens {
-    Tokens {
-        access: token.clone(),
-        expires_at: None,
-        obtained_at: now,
-        refresh: None,
-        refresh_expires_at: None,
-        generation,
-        scopes: Vec::new(),
-        extra: std::collections::BTreeMap::new(),
-    }
+    Tokens { generation, ..Tokens::bare(token.clone(), now) }
 }
 
 fn split(scopes: &str) -> Vec<String> {

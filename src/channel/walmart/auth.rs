@@ -1,6 +1,5 @@
 //! A key pair buys access tokens of fifteen minutes; there is no refresh token.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -65,15 +64,10 @@ fn tokens(
     let said = grant.expires_in.as_ref().and_then(|secs| u64::try_from(secs.0.trunc()).ok());
     let life = said.filter(|secs| *secs > 0).map_or(LIFE, Duration::from_secs);
     Ok(Tokens {
-        access: Secret::new(grant.access_token.trim()),
         // From the beginning of the request: early by the time of the call, never late.
         expires_at: Some(response.begun_at.plus(life)),
-        obtained_at: response.begun_at,
-        refresh: None,
-        refresh_expires_at: None,
         generation: generation + 1,
-        scopes: Vec::new(),
-        extra: BTreeMap::new(),
+        ..Tokens::bare(Secret::new(grant.access_token.trim()), response.begun_at)
     })
 }
 

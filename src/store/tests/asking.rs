@@ -195,16 +195,7 @@ async fn passing_trouble_degrades_and_cures_itself() {
 #[tokio::test]
 async fn tokens_grow_by_one_generation_and_lie_sealed() {
     let bench = Bench::configured().await;
-    let tokens = |secret: &str| Tokens {
-        access: Secret::new(secret),
-        expires_at: None,
-        obtained_at: bench.now,
-        refresh: None,
-        refresh_expires_at: None,
-        generation: 0,
-        scopes: Vec::new(),
-        extra: std::collections::BTreeMap::new(),
-    };
+    let tokens = |secret: &str| Tokens::bare(Secret::new(secret), bench.now);
     assert!(bench.store.tokens(&tienda()).expect("read").is_none());
     assert_eq!(bench.store.put_tokens(&tienda(), tokens("one")).await.expect("put").generation, 1);
     let died = ConnectionChange::GrantDied { message: "used before".to_owned() };

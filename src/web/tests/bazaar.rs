@@ -255,14 +255,5 @@ impl Channel for Bazaar {
 }
 
 fn tokens() -> Tokens {
-    Tokens {
-        access: crate::model::Secret::new("token"),
-        expires_at: None,
-        obtained_at: Timestamp::EPOCH,
-        refresh: None,
-        refresh_expires_at: None,
-        generation: 0,
-        scopes: Vec::new(),
-        extra: BTreeMap::new(),
-    }
+    Tokens::bare(crate::model::Secret::new("token"), Timestamp::EPOCH)
 }

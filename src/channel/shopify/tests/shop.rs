@@ -151,14 +151,9 @@ async fn respond(
 
 pub(super) fn tokens(scopes: &str) -> Tokens {
     Tokens {
-        access: Secret::new("shpat_test"),
-        expires_at: None,
-        obtained_at: Timestamp::EPOCH,
-        refresh: None,
-        refresh_expires_at: None,
         generation: 1,
         scopes: scopes.split(',').filter(|scope| !scope.is_empty()).map(str::to_owned).collect(),
-        extra: BTreeMap::new(),
+        ..Tokens::bare(Secret::new("shpat_test"), Timestamp::EPOCH)
     }
 }
 

@@ -189,14 +189,10 @@ async fn respond(
 
 pub(super) fn tokens() -> Tokens {
     Tokens {
-        access: Secret::new("ROW_access"),
-        expires_at: None,
-        obtained_at: Timestamp::EPOCH,
         refresh: Some(Secret::new("held-refresh")),
-        refresh_expires_at: None,
         generation: 4,
         scopes: vec!["seller.order.info".to_owned()],
-        extra: BTreeMap::new(),
+        ..Tokens::bare(Secret::new("ROW_access"), Timestamp::EPOCH)
     }
 }
 
