@@ -17,6 +17,7 @@ mod settings;
 pub mod shopify;
 pub mod tiktok_shop;
 pub mod walmart;
+mod word;
 
 use std::future::Future;
 use std::pin::Pin;

@@ -7,11 +7,15 @@ use serde::Deserialize;
 
 use super::api::{Api, user_agent};
 use crate::channel::Consent;
+use crate::channel::said::Seconds;
 use crate::model::{Failure, FailureKind, Lane, Secret, Timestamp, Tokens};
 use crate::net::{Method, Request, Response};
 
 /// Without a `Retry-After`, when the token endpoint asks us to wait.
 const PAUSE: Duration = Duration::from_mins(1);
+
+/// The life of a token that does not say it.
+const HOUR: Duration = Duration::from_hours(1);
 
 /// What the merchant's own application is known by.
 pub(super) struct Credentials {
@@ -33,7 +37,8 @@ pub(super) struct Asking {
 #[derive(Deserialize)]
 struct Grant {
     access_token: String,
-    expires_in: Option<u64>,
+    #[serde(default)]
+    expires_in: Seconds,
     refresh_token: Option<String>,
 }
 
@@ -116,7 +121,7 @@ fn without_token() -> Failure {
 /// `generation` is that of the tokens held so far, `refresh` what a consent gave: that of the config
 /// file is not copied into the store.
 fn tokens(grant: Grant, begun_at: Timestamp, generation: u64, refresh: Option<Secret>) -> Tokens {
-    let life = Duration::from_secs(grant.expires_in.unwrap_or(3_600));
+    let life = grant.expires_in.0.unwrap_or(HOUR);
     Tokens {
         // From the beginning of the request: early by the time of the call, never late.
         expires_at: Some(begun_at.plus(life)),

@@ -9,6 +9,8 @@ use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::channel::said::Said;
+use crate::channel::word::Word;
 use crate::model::{Currency, decimal};
 
 #[derive(Deserialize)]
@@ -17,7 +19,8 @@ pub(super) struct SearchAnswer {
     /// Read one by one, so that one odd order does not hide the others.
     pub orders: Vec<Box<RawValue>>,
     pub pagination: Option<Pagination>,
-    pub last_updated_before: Option<String>,
+    #[serde(default)]
+    pub last_updated_before: Said<String>,
 }
 
 #[derive(Deserialize)]
@@ -35,24 +38,29 @@ pub(super) struct OrderAnswer {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct OrderName {
-    pub order_id: String,
+    pub order_id: Word,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct OrderDocument {
     pub order_id: String,
-    pub order_aliases: Option<Vec<Alias>>,
+    #[serde(default)]
+    pub order_aliases: Said<Vec<Alias>>,
     pub created_time: Option<String>,
     pub last_updated_time: Option<String>,
-    pub programs: Option<Vec<String>>,
-    pub sales_channel: Option<SalesChannel>,
-    pub buyer: Option<Buyer>,
-    pub recipient: Option<Recipient>,
-    pub proceeds: Option<Proceeds>,
-    pub fulfillment: Option<Fulfillment>,
     #[serde(default)]
-    pub order_items: Vec<ItemDocument>,
+    pub programs: Said<Vec<String>>,
+    pub sales_channel: Option<SalesChannel>,
+    #[serde(default)]
+    pub buyer: Said<Buyer>,
+    #[serde(default)]
+    pub recipient: Said<Recipient>,
+    #[serde(default)]
+    pub proceeds: Said<Proceeds>,
+    pub fulfillment: Option<Fulfillment>,
+    /// Not read leniently: an order of which a line or a unit is left out would be another order.
+    pub order_items: Option<Vec<ItemDocument>>,
     pub packages: Option<Vec<Package>>,
 }
 
@@ -143,7 +151,8 @@ impl Money {
 pub(super) struct Fulfillment {
     pub fulfillment_status: Option<String>,
     pub fulfilled_by: Option<String>,
-    pub ship_by_window: Option<Window>,
+    #[serde(default)]
+    pub ship_by_window: Said<Window>,
 }
 
 #[derive(Deserialize)]
@@ -155,7 +164,7 @@ pub(super) struct Window {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ItemDocument {
-    pub order_item_id: String,
+    pub order_item_id: Word,
     pub quantity_ordered: Option<u32>,
     pub product: Option<Product>,
     pub proceeds: Option<ItemProceeds>,
@@ -223,7 +232,7 @@ pub(super) struct GiftOption {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Package {
-    pub package_reference_id: String,
+    pub package_reference_id: Word,
     pub package_status: Option<PackageStatus>,
     pub carrier: Option<String>,
     pub ship_time: Option<String>,
@@ -239,11 +248,16 @@ pub(super) struct PackageStatus {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct PackageItem {
-    pub order_item_id: String,
+    pub order_item_id: Word,
     pub quantity: Option<u32>,
 }
 
 impl OrderDocument {
+    /// Empty when not said.
+    pub fn lines(&self) -> &[ItemDocument] {
+        self.order_items.as_deref().unwrap_or_default()
+    }
+
     /// Not sold on Amazon: goods of another shop that Amazon's warehouse sends.
     pub fn is_foreign(&self) -> bool {
         self.sales_channel.as_ref().and_then(|sold| sold.channel_name.as_deref()) == Some("NON_AMAZON")

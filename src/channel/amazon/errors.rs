@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::api::Operation;
+use crate::channel::word::Word;
 use crate::model::{Failure, FailureKind, Timestamp};
 use crate::net::Response;
 
@@ -28,11 +29,12 @@ struct ErrorList {
 }
 
 /// Any of these may be null.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct ErrorDocument {
-    code: Option<String>,
-    message: Option<String>,
-    details: Option<String>,
+    code: Word,
+    message: Word,
+    details: Word,
 }
 
 impl ApiError {
@@ -41,14 +43,14 @@ impl ApiError {
         let Ok(list) = serde_json::from_slice::<ErrorList>(body) else { return Self::default() };
         let Some(first) = list.errors.into_iter().next() else { return Self::default() };
         Self {
-            code: first.code.unwrap_or_default(),
-            message: first.message.unwrap_or_default(),
-            details: first.details.unwrap_or_default(),
+            code: first.code.to_string(),
+            message: first.message.to_string(),
+            details: first.details.to_string(),
         }
     }
 
     /// `Unauthorized: Access is denied. The access token has expired.`
-    fn quoted(&self) -> String {
+    pub fn quoted(&self) -> String {
         let mut parts: Vec<&str> = Vec::new();
         for part in [&self.code, &self.message, &self.details] {
             let part = part.trim();
@@ -162,7 +164,13 @@ mod tests {
         use FailureKind::{InvalidRequest, NotFound, Permission, RateLimited, Unavailable};
         let rows = [
             (400, body("InvalidInput", "Invalid Input"), InvalidRequest, false),
-            (400, r#"{"errors":[{"code":"400","message":null}]}"#.to_owned(), InvalidRequest, false),
+            (400, r#"{"errors":[{"code":400,"message":null}]}"#.to_owned(), InvalidRequest, false),
+            (
+                403,
+                r#"{"errors":[{"code":"MissingAuthenticationToken","details":{"x":1}}]}"#.to_owned(),
+                InvalidRequest,
+                false,
+            ),
             (401, body("Unauthorized", ""), Permission, true),
             (403, body("Unauthorized", "The access token you provided has expired."), Permission, true),
             (

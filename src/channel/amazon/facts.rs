@@ -31,17 +31,18 @@ pub(super) fn of(order: &OrderDocument) -> BTreeMap<String, String> {
     };
     note(MARKETPLACE, order.sales_channel.as_ref().and_then(|sold| sold.marketplace_id.clone()));
     note(STATUS, order.status().map(str::to_owned));
-    note(PROGRAMS, Some(order.programs.clone().unwrap_or_default().join(",")));
+    note(PROGRAMS, Some(order.programs.list().join(",")));
     note(CANCEL_WISH, Some(if cancel_wish(order).is_some() { "yes" } else { "no" }.to_owned()));
     let window = order.fulfillment.as_ref().and_then(|f| f.ship_by_window.as_ref());
     note(SHIP_BY, window.and_then(|window| window.latest_date_time.clone()));
-    let references = order.packages.as_ref().map(|packages| {
-        packages.iter().map(|package| package.package_reference_id.as_str()).collect::<Vec<_>>()
-    });
+    let references = order
+        .packages
+        .as_ref()
+        .map(|packages| packages.iter().map(|package| &*package.package_reference_id).collect::<Vec<_>>());
     note(PACKAGES, references.and_then(|references| serde_json::to_string(&references).ok()));
-    for item in &order.order_items {
+    for item in order.lines() {
         let left = item.fulfillment.as_ref().and_then(|f| f.quantity_unfulfilled);
-        note(&format!("{UNFULFILLED}{}", item.order_item_id), left.map(|left| left.to_string()));
+        note(&format!("{UNFULFILLED}{}", &*item.order_item_id), left.map(|left| left.to_string()));
     }
     facts
 }

@@ -12,6 +12,7 @@ use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::channel::said::Said;
 use crate::model::{ChannelOrderId, Currency, PaymentStatus, decimal};
 
 /// What the ledger says about one order.
@@ -35,20 +36,21 @@ pub(super) struct TransactionsAnswer {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct TransactionsPage {
-    pub next_token: Option<String>,
+    #[serde(default)]
+    pub next_token: Said<String>,
     pub transactions: Option<Vec<Transaction>>,
 }
 
-/// Many members may be null.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+/// Many members may be null. One that cannot be read leaves the rest of the ledger readable.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
 pub(super) struct Transaction {
-    pub related_identifiers: Option<Vec<RelatedIdentifier>>,
-    pub transaction_type: Option<String>,
-    pub transaction_id: Option<String>,
-    pub transaction_status: Option<String>,
-    pub posted_date: Option<String>,
-    items: Option<Vec<TransactionItem>>,
+    pub related_identifiers: Said<Vec<RelatedIdentifier>>,
+    pub transaction_type: Said<String>,
+    pub transaction_id: Said<String>,
+    pub transaction_status: Said<String>,
+    pub posted_date: Said<String>,
+    items: Said<Vec<TransactionItem>>,
 }
 
 #[derive(Deserialize)]

@@ -4,6 +4,8 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use serde::de::IgnoredAny;
+
 use super::api::{self, GET_ORDER, LIST_TRANSACTIONS, SEARCH_ORDERS, with_query};
 use super::document::{OrderAnswer, OrderDocument, OrderName, SearchAnswer};
 use super::finances::{Refunds, Transaction, TransactionsAnswer, is_order_id, refunds};
@@ -83,14 +85,15 @@ impl Amazon {
         );
         let response = self.api.get(call, &SEARCH_ORDERS, &path).await?;
         let answer: SearchAnswer = api::read(&SEARCH_ORDERS, &response)?;
+        let tidings = self.order_tidings(&answer, response.begun_at);
         if walk.is_first() {
             let echoed = answer.last_updated_before.as_deref().and_then(Timestamp::parse);
             walk.upper = echoed.or(request.to).or_else(|| response.date().map(|date| date.minus(LAG)));
         }
         Ok(Page {
-            tidings: self.order_tidings(&answer, response.begun_at),
+            watermark: walk.upper.or_else(|| newest(&tidings)),
+            tidings,
             next: walk.next(answer.pagination.and_then(|pagination| pagination.next_token).as_deref()),
-            watermark: walk.upper,
             total: None,
         })
     }
@@ -248,11 +251,20 @@ impl Amazon {
 
 /// The order of an answer, which must be the one that was asked for.
 pub(super) fn named(id: &ChannelOrderId, response: &Response) -> Result<OrderDocument, Failure> {
-    let order = api::read::<OrderAnswer>(&GET_ORDER, response)?.order;
+    let read = api::read::<OrderAnswer>(&GET_ORDER, response);
+    // What is JSON is about this order. Anything else comes from the edge, for whatever is asked.
+    let about_it = || serde_json::from_slice::<IgnoredAny>(&response.body).is_ok();
+    let order = read.map_err(|failure| if about_it() { failure.local() } else { failure })?.order;
     if order.order_id == id.as_str() {
         return Ok(order);
     }
     Err(Failure::unavailable("Amazon answered with another order than the one asked for"))
+}
+
+/// The latest change that a page shows, for a list that does not say where it ends.
+fn newest(tidings: &[Tiding]) -> Option<Timestamp> {
+    let changed = |tiding: &Tiding| if let Tiding::Seen(seen) = tiding { seen.changed_at } else { None };
+    tidings.iter().filter_map(changed).max()
 }
 
 fn no_refund_knowledge() -> Anomaly {

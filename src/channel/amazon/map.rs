@@ -41,10 +41,11 @@ pub(super) fn observe(id: ChannelOrderId, order: &OrderDocument, reading: Readin
     seen.amounts = amounts(order, currency, reading.refunds);
     seen.customer = customer(order);
     seen.shipping_address = address(order);
-    seen.items = Some(order.order_items.iter().map(|item| line(order, item, currency)).collect());
+    seen.items =
+        order.order_items.as_ref().map(|all| all.iter().map(|item| line(order, item, currency)).collect());
     seen.shipments = shipments(order);
     seen.notes = notes(order);
-    seen.tags = Some(order.programs.clone().unwrap_or_default());
+    seen.tags = Some(order.programs.list().to_vec());
     seen.fulfilled_by = fulfilled_by(order);
     seen.facts = facts::of(order);
     seen.anomalies = anomalies(order);
@@ -107,7 +108,7 @@ fn channel_status(order: &OrderDocument) -> BTreeMap<String, String> {
 
 fn currency(order: &OrderDocument) -> Option<Currency> {
     let total = order.proceeds.as_ref().and_then(|proceeds| proceeds.grand_total.as_ref());
-    let prices = order.order_items.iter().filter_map(unit_price);
+    let prices = order.lines().iter().filter_map(unit_price);
     total.into_iter().chain(prices).find_map(Money::read).map(|(_, currency)| currency)
 }
 
@@ -172,7 +173,7 @@ fn address(order: &OrderDocument) -> Seen<AddressSeen> {
 fn line(order: &OrderDocument, item: &ItemDocument, currency: Option<Currency>) -> Item {
     let product = item.product.as_ref();
     Item {
-        line_id: item.order_item_id.clone(),
+        line_id: item.order_item_id.to_string(),
         sku: product.and_then(|product| filled(product.seller_sku.as_deref())),
         title: product.and_then(|product| filled(product.title.as_deref())),
         // Every variation is a product of its own, with its own SKU.
@@ -224,7 +225,7 @@ fn shipments(order: &OrderDocument) -> Option<Vec<Shipment>> {
 pub(super) fn shipment(package: &Package) -> Shipment {
     let items = package.package_items.iter().flatten();
     Shipment {
-        shipment_id: package.package_reference_id.clone(),
+        shipment_id: package.package_reference_id.to_string(),
         carrier: filled(package.carrier.as_deref()),
         tracking_number: filled(package.tracking_number.as_deref()),
         tracking_url: None,
@@ -232,7 +233,7 @@ pub(super) fn shipment(package: &Package) -> Shipment {
         shipped_at: package.ship_time.as_deref().and_then(Timestamp::parse),
         items: items
             .map(|item| ShipmentItem {
-                line_id: item.order_item_id.clone(),
+                line_id: item.order_item_id.to_string(),
                 quantity: item.quantity.unwrap_or_default(),
             })
             .collect(),
@@ -258,7 +259,7 @@ fn notes(order: &OrderDocument) -> Option<Vec<String>> {
         .as_ref()
         .and_then(|recipient| filled(recipient.delivery_preference.as_ref()?.address_instruction.as_deref()));
     let mut notes: Vec<String> = instruction.into_iter().collect();
-    for item in &order.order_items {
+    for item in order.lines() {
         let gift = item.fulfillment.as_ref().and_then(|f| f.packing.as_ref()?.gift_option.as_ref());
         let message = gift.and_then(|gift| filled(gift.gift_message.as_deref()));
         notes.extend(message.filter(|message| !notes.contains(message)));
@@ -306,8 +307,7 @@ fn is_owed(order: &OrderDocument) -> bool {
 
 /// The buyer's wish while the seller can still act on it, as `: reason`, or empty without one.
 pub(super) fn cancel_wish(order: &OrderDocument) -> Option<String> {
-    let request =
-        order.order_items.iter().filter(|_| is_owed(order)).find_map(ItemDocument::buyer_request)?;
+    let request = order.lines().iter().filter(|_| is_owed(order)).find_map(ItemDocument::buyer_request)?;
     let reason = request.cancel_reason.as_deref().unwrap_or_default();
     let reason: String = reason.trim().trim_end_matches('.').chars().take(120).collect();
     Some(if reason.is_empty() { reason } else { format!(": {reason}") })

@@ -277,3 +277,34 @@ async fn a_shipped_order_is_fetched_once_for_each_of_its_changes() {
     assert!(!incomplete().await, "listed again by the overlap");
     assert!(incomplete().await, "it changed");
 }
+
+#[tokio::test]
+async fn one_order_that_cannot_be_read_is_not_the_channel_s_trouble() {
+    let mut odd = order("UNSHIPPED");
+    odd["orderItems"] = json!("none");
+    let stand = Stand::open(vec![says(200, &json!({"order": odd})), text(200, "<html>")]).await;
+    let channel = amazon(&stand.origin);
+    for local in [true, false] {
+        let failure = fetch(&channel, Lane::Poll).await.expect_err("unreadable");
+        assert_eq!((failure.kind, failure.local), (FailureKind::Unavailable, local), "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_does_not_say_where_it_ends_ends_with_its_newest_change() {
+    let stand = Stand::open(vec![says(200, &json!({"orders": [order("UNSHIPPED")]}))]).await;
+    let page = list(&amazon(&stand.origin), request("orders", None)).await.expect("page");
+    assert_eq!(page.watermark, Timestamp::parse("2026-11-21T10:00:00Z"));
+}
+
+#[tokio::test]
+async fn what_an_order_does_not_say_is_not_taken_for_none() {
+    let mut thin = order("UNSHIPPED");
+    thin["orderItems"] = Value::Null;
+    thin["buyer"] = json!([]);
+    thin["programs"] = json!({});
+    let stand = Stand::open(vec![says(200, &json!({"orders": [thin]}))]).await;
+    let page = list(&amazon(&stand.origin), request("orders", None)).await.expect("page");
+    let [Tiding::Seen(seen)] = page.tidings.as_slice() else { panic!("{:?}", page.tidings) };
+    assert_eq!(seen.items, None);
+}
