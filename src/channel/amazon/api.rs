@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use super::errors;
-use crate::channel::Call;
+use crate::channel::{Call, Env, Settings};
 use crate::clock::Clock;
 use crate::model::{Failure, Timestamp};
 use crate::net::{Limit, LimitNews, Method, Request, Response, Wire};
@@ -98,6 +98,8 @@ pub(super) struct Api {
     pub wire: Wire,
     /// Without a trailing slash.
     pub origin: String,
+    /// It stands in place of all of Amazon's hosts.
+    stands_for_all: bool,
     pub clock: Clock,
     random: Random,
     /// Refill rates that answers announced, per second.
@@ -105,8 +107,33 @@ pub(super) struct Api {
 }
 
 impl Api {
-    pub fn new(wire: Wire, origin: String, clock: Clock, random: Random) -> Self {
-        Self { wire, origin, clock, random, rates: Mutex::default() }
+    pub fn new(wire: Wire, settings: &Settings, host: &str, env: &Env) -> Self {
+        let origin = settings.origin(host);
+        Self {
+            wire,
+            stands_for_all: settings.base_url.is_some() && !origin.ends_with(".amazon.com"),
+            origin,
+            clock: env.clock.clone(),
+            random: env.random.clone(),
+            rates: Mutex::default(),
+        }
+    }
+
+    /// An address that an answer named, of Amazon's storage. Where one origin stands in place of all
+    /// of Amazon's hosts, it stands in place of the storage's too.
+    pub fn own_address(&self, url: &str) -> String {
+        const STORAGE: &str = ".amazonaws.com";
+        if url.starts_with('/') {
+            return format!("{}{url}", self.origin);
+        }
+        let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (host, path) = rest.split_at(end);
+        let name = host.split(':').next().unwrap_or_default().to_ascii_lowercase();
+        if self.stands_for_all && name.ends_with(STORAGE) {
+            return format!("{}{path}", self.origin);
+        }
+        url.to_owned()
     }
 
     /// `path` begins with a slash and holds the query.
@@ -229,6 +256,19 @@ mod tests {
             ),
             "/x?token=a%2Bb%2Fc%3D&from=2026-01-01T00%3A00%3A00Z"
         );
+    }
+
+    #[test]
+    fn one_origin_stands_in_place_of_the_storage_too() {
+        let at = |base: &str| crate::channel::amazon::stand::amazon(base).api;
+        let signed = "https://tortuga-prod-na.s3-external-1.amazonaws.com/x/y?sig=a%2Fb";
+        let fake = at("http://127.0.0.1:9001");
+        assert_eq!(fake.own_address(signed), "http://127.0.0.1:9001/x/y?sig=a%2Fb");
+        assert_eq!(fake.own_address("/x?sig=a"), "http://127.0.0.1:9001/x?sig=a");
+        for own in ["http://127.0.0.1:9002/x", "https://files.example.com/?to=.amazonaws.com"] {
+            assert_eq!(fake.own_address(own), own);
+        }
+        assert_eq!(at("https://sandbox.sellingpartnerapi-na.amazon.com").own_address(signed), signed);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use super::api::{
 };
 use super::feed::{self, CONTENT_TYPE, FEED_TYPE, Outcome};
 use super::outbound::{json, memo};
+use crate::channel::word::Word;
 use crate::channel::{Call, Performed};
 use crate::model::{Action, Failure, Memo, Order, OrderStatus, Timestamp};
 use crate::net::{Method, Request};
@@ -45,7 +46,7 @@ struct CreatedDocument {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct CreatedFeed {
-    feed_id: String,
+    feed_id: Word,
 }
 
 #[derive(Deserialize)]
@@ -96,7 +97,7 @@ impl Amazon {
         });
         let response = self.api.post(call, &CREATE_FEED, "/feeds/2021-06-30/feeds", json(&body)?).await?;
         let created: CreatedFeed = api::read(&CREATE_FEED, &response)?;
-        Ok(self.submitted(created.feed_id, false))
+        Ok(self.submitted(created.feed_id.to_string(), false))
     }
 
     fn submitted(&self, feed: String, adopted: bool) -> Performed {
@@ -136,7 +137,8 @@ impl Amazon {
         };
         let list: FeedList = api::read(&GET_FEEDS, &response).map_err(without_effect)?;
         let known = self.feeds.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut lost = list.feeds.into_iter().map(|feed| feed.feed_id).filter(|feed| !known.contains(feed));
+        let mut lost =
+            list.feeds.into_iter().map(|feed| feed.feed_id.to_string()).filter(|feed| !known.contains(feed));
         let first = lost.next();
         Ok(first.filter(|_| lost.next().is_none()))
     }
@@ -166,7 +168,8 @@ impl Amazon {
     }
 
     /// An address of Amazon's storage, which must be as safe as the connection itself.
-    fn storage<'a>(&self, url: &'a str) -> Result<&'a str, Failure> {
+    fn storage(&self, url: &str) -> Result<String, Failure> {
+        let url = self.api.own_address(url);
         if url.starts_with("https://") || !self.api.origin.starts_with("https://") {
             return Ok(url);
         }

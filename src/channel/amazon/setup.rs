@@ -97,7 +97,7 @@ pub(super) fn assemble(settings: &Settings, env: &Env) -> Result<Amazon, Vec<Key
         &api::limits(),
     );
     Ok(Amazon {
-        api: Api::new(wire, settings.origin(region.host), env.clock.clone(), env.random.clone()),
+        api: Api::new(wire, settings, region.host, env),
         region,
         marketplaces,
         seller_id: settings.text("seller_id").to_owned(),
