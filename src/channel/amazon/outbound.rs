@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
+use serde::de::IgnoredAny;
 
 use super::actions::{CARRIER_CODE, CARRIER_NAME, PACKAGE, SHIP_DATE, carries, judge};
 use super::api::{CONFIRM_SHIPMENT, GET_ORDER, with_query};
@@ -16,6 +17,7 @@ use crate::channel::{Call, Performed, Verdict};
 use crate::model::{
     Action, ActionRequest, ChannelOrderId, Failure, Memo, Order, ShipLine, Shipment, ShipmentItem,
 };
+use crate::net::Response;
 
 /// Orders whose confirmed parcels are remembered.
 const CONFIRMED_MAX: usize = 10_000;
@@ -128,15 +130,10 @@ impl Amazon {
         let id = &order.key.order;
         let path = format!("/orders/v0/orders/{id}/shipmentConfirmation");
         let response = self.api.post_any(call, &CONFIRM_SHIPMENT, &path, json(&confirmation)?).await?;
-        if response.is_success() && response.body.is_empty() {
+        if response.is_success() {
+            is_confirmation(&response)?;
             self.remember(id, reference);
             return Ok(Performed::Done);
-        }
-        if response.is_success() {
-            // A page in place of the empty confirmation comes from something in between.
-            return Err(Failure::unavailable(
-                "Amazon answered the confirmation of a parcel with something else",
-            ));
         }
         let mut failure = self.api.refusal(&CONFIRM_SHIPMENT, &response);
         let error = ApiError::read(&response.body);
@@ -180,6 +177,21 @@ impl Amazon {
         let response = self.api.get(call, &GET_ORDER, &path).await?;
         inbound::named(id, &response)
     }
+}
+
+/// Documented is an empty body; an empty document says no more. A page comes from something in
+/// between, and an error is an error whatever the status.
+fn is_confirmation(response: &Response) -> Result<(), Failure> {
+    let error = ApiError::read(&response.body);
+    if error != ApiError::default() {
+        return Err(Failure::invalid(format!("Amazon refused to confirm the shipment: {}", error.quoted()))
+            .http(response.status, None));
+    }
+    let blank = response.body.trim_ascii().is_empty();
+    if blank || serde_json::from_slice::<IgnoredAny>(&response.body).is_ok() {
+        return Ok(());
+    }
+    Err(Failure::unavailable("Amazon answered the confirmation of a parcel with something else"))
 }
 
 /// The units of the parcel whose label is corrected: the call states them again.

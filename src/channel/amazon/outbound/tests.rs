@@ -265,3 +265,18 @@ async fn a_feed_without_an_end_is_left_to_a_person() {
     let looked = follow(&amazon(&stand.origin), &held("UNSHIPPED"), &action(cancel(), memo, 1)).await;
     assert!(matches!(looked, Ok(Performed::Unconfirmed { .. })), "{looked:?}");
 }
+
+#[tokio::test]
+async fn a_confirmation_is_any_success_without_an_error() {
+    let error = r#"{"errors":[{"code":"InvalidInput","message":"no such line"}]}"#;
+    let table = [("", None), ("{}", None), (r#"{"payload":null}"#, None), ("null", None)];
+    let bad = [(error, Some(FailureKind::InvalidRequest)), ("<html>", Some(FailureKind::Unavailable))];
+    for (body, kind) in table.into_iter().chain(bad) {
+        let stand = Stand::open(vec![text(200, body)]).await;
+        let channel = amazon(&stand.origin);
+        let held = held("UNSHIPPED");
+        let shipping = prepared(&channel, &held, ship("T1", 1), 1);
+        let sent = perform(&channel, &held, &shipping).await;
+        assert_eq!(sent.err().map(|failure| failure.kind), kind, "{body}");
+    }
+}
