@@ -19,6 +19,9 @@ pub enum Tiding {
     Seen(Box<Observation>),
     /// Something about this order changed: fetch it. `changed_at` lets a known change be skipped.
     Hint { order: ChannelOrderId, changed_at: Option<Timestamp> },
+    /// As a hint, but only a reading begun after `until`, by our clock, is sure to hold the change:
+    /// a further one may be told in the very same words, and so be taken for a repetition.
+    Settling { order: ChannelOrderId, until: Timestamp },
     /// Something changed about the order or orders known under this name.
     Alias(String),
     /// The delivery is authentic but cannot be read: poll the channel.

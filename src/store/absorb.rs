@@ -21,6 +21,9 @@ use crate::sync::{Applied, Merged, Merging, merge};
 /// Webhooks come in bursts: a fetch waits this long for the rest of its burst.
 const DEBOUNCE: Duration = Duration::from_millis(300);
 
+/// No tiding may put a fetch off for longer, whatever the clock did since it was received.
+const SETTLES_WITHIN: Duration = Duration::from_secs(5);
+
 impl Store {
     /// T absorb: merges or queues what was read outside of a delivery, a page or a claimed job.
     /// Tables of orders, `jobs`, `due`.
@@ -59,6 +62,8 @@ pub(super) struct How<'a> {
     pub(super) delivery: Option<Received<'a>>,
     /// The timeline says already what set the work off.
     pub(super) quiet: bool,
+    /// A fetch before then is too early.
+    pub(super) not_before: Option<Timestamp>,
     pub(super) now: Timestamp,
 }
 
@@ -90,7 +95,7 @@ impl<'a> How<'a> {
         lane: Lane,
         now: Timestamp,
     ) -> Self {
-        Self { channel, kind, trigger, lane, bulk: None, delivery: None, quiet: false, now }
+        Self { channel, kind, trigger, lane, bulk: None, delivery: None, quiet: false, not_before: None, now }
     }
 
     fn key(&self, order: ChannelOrderId) -> OrderKey {
@@ -98,7 +103,8 @@ impl<'a> How<'a> {
     }
 
     fn due(&self) -> Timestamp {
-        if self.delivery.is_some() { self.now.plus(DEBOUNCE) } else { self.now }
+        let due = if self.delivery.is_some() { self.now.plus(DEBOUNCE) } else { self.now };
+        self.not_before.map_or(due, |at| at.min(self.now.plus(SETTLES_WITHIN)).max(due))
     }
 
     /// The line of the timeline for what set the work off.
@@ -153,6 +159,10 @@ fn take_in(
     match tiding {
         Tiding::Seen(seen) => observe(tx, how, *seen, effects),
         Tiding::Hint { order, changed_at } => hint(tx, how, order, changed_at, effects),
+        Tiding::Settling { order, until } => {
+            let how = How { not_before: Some(until), ..*how };
+            hint(tx, &how, order, None, effects)
+        }
         Tiding::Alias(alias) => match order_of_alias(tx, how.channel, &alias)? {
             Some(order) => hint(tx, how, order, None, effects),
             None => Ok(Absorbed::Unknown(alias)),
@@ -402,7 +412,7 @@ fn note(tx: &mut Txn<'_>, how: &How<'_>, tiding: Tiding, effects: &mut Effects) 
         Tiding::DataRequest { orders, email, reference } => {
             request_data(tx, how, orders, email.as_deref(), &reference)?;
         }
-        Tiding::Seen(_) | Tiding::Hint { .. } | Tiding::Alias(_) => {}
+        Tiding::Seen(_) | Tiding::Hint { .. } | Tiding::Settling { .. } | Tiding::Alias(_) => {}
     }
     Ok(())
 }

@@ -381,7 +381,7 @@ fn how_of<'a>(
 fn order_of(tiding: &Tiding) -> Option<&ChannelOrderId> {
     match tiding {
         Tiding::Seen(seen) => Some(&seen.order),
-        Tiding::Hint { order, .. } => Some(order),
+        Tiding::Hint { order, .. } | Tiding::Settling { order, .. } => Some(order),
         _ => None,
     }
 }

@@ -89,7 +89,7 @@ impl Pair {
                                 hinted.push(order);
                             }
                         }
-                        Tiding::Hint { order, .. } => hinted.push(order),
+                        Tiding::Hint { order, .. } | Tiding::Settling { order, .. } => hinted.push(order),
                         Tiding::Alias(alias) => {
                             hinted
                                 .extend(self.channel.resolve(self.call(), &alias).await.expect("an answer"));

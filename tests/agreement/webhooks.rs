@@ -87,7 +87,7 @@ impl Pair {
                         fetch.push(order);
                     }
                 }
-                Tiding::Hint { order, .. } => fetch.push(order),
+                Tiding::Hint { order, .. } | Tiding::Settling { order, .. } => fetch.push(order),
                 Tiding::Alias(alias) => {
                     fetch.extend(self.channel.resolve(self.call(), &alias).await.expect("an answer"));
                 }

@@ -1,5 +1,7 @@
 //! Notifications: signed, thin, in any order. Each is only a reason to read the order again.
 
+use std::time::Duration;
+
 use ring::digest::{SHA256, digest};
 
 use super::document::NoticeDoc;
@@ -12,6 +14,11 @@ use crate::model::{Anomaly, ChannelOrderId, Delivery, Tiding};
 const ID_MAX: usize = 100;
 /// What a body of TikTok Shop's that cannot be read is called.
 const UNREADABLE: &str = "unreadable";
+
+/// A notice of a new address names the second of the change and nothing of the address. Without an
+/// id, a further change within the second looks like a repetition, so the order is read when that
+/// second is over.
+const ADDRESS_SETTLES: Duration = Duration::from_secs(2);
 
 /// What a notification is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +107,10 @@ pub fn read(delivery: &Delivery, channel: &str) -> Vec<Tiding> {
     let (Some(event), Some(notice)) = (event, notice) else { return unreadable() };
     let data = notice.data.0.unwrap_or_default();
     match event {
+        Event::Address if notice.tts_notification_id.is_empty() => {
+            let until = delivery.received_at.plus(ADDRESS_SETTLES);
+            order_id(&data.order_id).map_or_else(unreadable, |order| vec![Tiding::Settling { order, until }])
+        }
         Event::OrderStatus | Event::Address | Event::Cancellation | Event::Return => {
             order_id(&data.order_id).map_or_else(unreadable, |order| vec![hint(order)])
         }

@@ -193,3 +193,19 @@ impl Bench {
         claims.iter().map(|claim| claim.order.order.to_string()).collect()
     }
 }
+
+#[tokio::test]
+async fn an_order_that_settles_is_read_when_it_has() {
+    let mut bench = Bench::configured().await;
+    let until = bench.now.plus(Duration::from_secs(2));
+    bench.deliver("d1", vec![Tiding::Settling { order: 1_u64.into(), until }]).await;
+    bench.later(1);
+    assert!(bench.claim().await.is_empty(), "too early");
+    bench.later(1);
+    assert_eq!(bench.claim().await.len(), 1);
+    // A clock that was set back puts nothing off for long.
+    let far = bench.now.plus(Duration::from_hours(1));
+    bench.deliver("d2", vec![Tiding::Settling { order: 2_u64.into(), until: far }]).await;
+    bench.later(5);
+    assert!(bench.claim().await.iter().any(|claim| claim.order.order == 2_u64.into()));
+}
