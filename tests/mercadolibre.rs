@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fenicia::channel::mercadolibre::KIND;
 use fenicia::channel::{
-    Call, Channel, Consent, Env, Fetched, ListRequest, Performed, Settings, Shape, Value, Verdict,
+    Call, Channel, Consent, Env, Fetched, Given, ListRequest, Performed, Settings, Shape, Value, Verdict,
 };
 use fenicia::clock::Clock;
 use fenicia::kinds;
@@ -381,10 +381,9 @@ async fn a_consent_brings_tokens() {
     let answer = bench.stand().handle(&sandbox::Request::new("GET", path));
     let back = answer.header("location").expect("a redirect").to_owned();
     let query = back.strip_prefix("http://127.0.0.1:9/oauth/ml/callback?").expect("our callback");
-    let pairs: std::collections::HashMap<_, _> =
-        form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-    assert_eq!(pairs["state"], "st");
-    let tokens = bench.channel.redeem(&consent, &pairs["code"]).await.expect("tokens");
+    let given = Given::read(query).ok().expect("a consent");
+    assert_eq!(given.state, "st");
+    let tokens = bench.channel.redeem(&consent, &given).await.expect("tokens");
     let call = Call { tokens: &tokens, lane: Lane::Manual };
     let findings = bench.channel.probe(call).await.expect("findings");
     assert!(findings.iter().all(|finding| finding.ok), "{findings:?}");

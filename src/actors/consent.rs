@@ -7,7 +7,7 @@ use std::time::Duration;
 use subtle::ConstantTimeEq;
 
 use super::connection::Connection;
-use crate::channel::Consent;
+use crate::channel::{Consent, Given};
 use crate::model::{ChannelId, Failure, Timestamp};
 use crate::random::Random;
 
@@ -58,8 +58,7 @@ impl Consents {
     pub(super) async fn finish(
         &self,
         connection: &Connection,
-        state: &str,
-        code: &str,
+        given: &Given,
         now: Timestamp,
     ) -> Result<(), ConsentError> {
         let pending = {
@@ -69,14 +68,14 @@ impl Consents {
                 .filter(|p| now < p.until)
                 .cloned()
                 .ok_or(ConsentError::NotUnderWay)?;
-            if !bool::from(pending.state.as_bytes().ct_eq(state.as_bytes())) {
+            if !bool::from(pending.state.as_bytes().ct_eq(given.state.as_bytes())) {
                 return Err(ConsentError::WrongState);
             }
             // A code works once, so the consent ends here whatever comes of it.
             all.remove(&connection.id);
             pending
         };
-        let tokens = connection.channel.redeem(&pending.consent(), code).await?;
+        let tokens = connection.channel.redeem(&pending.consent(), given).await?;
         connection.session.adopt(tokens).await?;
         Ok(())
     }

@@ -15,7 +15,7 @@ use super::ledger::Kept;
 use super::root::{self, Root};
 use super::session::Session;
 use super::{ConsentError, Shared, Targets};
-use crate::channel::{Channel, Dormant, Finding};
+use crate::channel::{Channel, Dormant, Finding, Given};
 use crate::clock::Clock;
 use crate::config::{ChannelConfig, Config, Connections, Erasure};
 use crate::model::{ChannelId, Failure, Lane};
@@ -132,9 +132,9 @@ impl Handle {
     }
 
     /// Ends a consent with what the marketplace sent back, and stores the tokens.
-    pub async fn finish_consent(&self, id: &ChannelId, state: &str, code: &str) -> Result<(), ConsentError> {
+    pub async fn finish_consent(&self, id: &ChannelId, given: &Given) -> Result<(), ConsentError> {
         let connection = self.shared.connection(id).ok_or(ConsentError::NotUnderWay)?;
-        self.consents.finish(&connection, state, code, self.shared.clock.now()).await?;
+        self.consents.finish(&connection, given, self.shared.clock.now()).await?;
         self.reconnected(&connection).await;
         Ok(())
     }

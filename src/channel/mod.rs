@@ -6,6 +6,7 @@
 
 pub mod amazon;
 mod amount;
+mod consent;
 #[cfg(test)]
 mod contract;
 mod dormant;
@@ -32,6 +33,7 @@ use crate::net::Wire;
 
 pub use crate::model::{Delivery, Memo, Tiding};
 
+pub use consent::{Consent, Given, NotGiven};
 pub use dormant::Dormant;
 pub use ordinary::abilities;
 pub use settings::{Env, Key, KeyFault, Kind, Method, Retention, Settings, Shape, Value};
@@ -109,8 +111,8 @@ pub trait Channel: Send + Sync {
         None
     }
 
-    /// Turns the code of a consent into tokens.
-    fn redeem<'a>(&'a self, _consent: &'a Consent<'a>, _code: &'a str) -> Answer<'a, Tokens> {
+    /// Turns what a consent gave into tokens.
+    fn redeem<'a>(&'a self, _consent: &'a Consent<'a>, _given: &'a Given) -> Answer<'a, Tokens> {
         Box::pin(async { Err(Failure::unsupported("this marketplace has no consent flow")) })
     }
 
@@ -321,16 +323,6 @@ pub struct Subscriptions {
     pub present: Vec<String>,
     /// Made now. Not empty after the first time means that the marketplace had dropped them.
     pub created: Vec<String>,
-}
-
-/// One consent under way.
-#[derive(Clone, Copy, Debug)]
-pub struct Consent<'a> {
-    /// Where the marketplace sends the browser back to.
-    pub redirect: &'a str,
-    pub state: &'a str,
-    /// PKCE: the secret, of which the address holds only the hash.
-    pub verifier: &'a str,
 }
 
 /// Why an action is refused before anything is queued.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fenicia::actors::{ConsentError, Handle};
-use fenicia::channel::{Call, Env, Fetched};
+use fenicia::channel::{Call, Env, Fetched, Given};
 use fenicia::clock::Clock;
 use fenicia::config;
 use fenicia::kinds::{self, KINDS};
@@ -343,12 +343,9 @@ impl World {
         let browser = http().send(Request::new("test", Method::Get, address), HOUR, self.clock.now()).await;
         let back = browser.ok().and_then(|answer| answer.header("location").map(str::to_owned));
         let Some(back) = back else { return false };
-        let query = back.split_once('?').expect("a query").1.as_bytes();
-        let field = |name: &str| {
-            let mut pairs = form_urlencoded::parse(query);
-            pairs.find(|(own, _)| own == name).expect("a field").1.into_owned()
-        };
-        match self.handle().finish_consent(&self.id, &field("state"), &field("code")).await {
+        let query = back.split_once('?').expect("a query").1;
+        let given = Given::read(query).ok().expect("a consent");
+        match self.handle().finish_consent(&self.id, &given).await {
             Ok(()) => true,
             Err(ConsentError::Refused(failure)) if failure.kind.is_temporary() => false,
             Err(error) => panic!("{}: {error}", self.kind),

@@ -34,9 +34,12 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
 use super::{
-    Answer, Call, Channel, Consent, Fetched, Finding, ListRequest, Page, Performed, Refused, Stream, Verdict,
+    Answer, Call, Channel, Consent, Fetched, Finding, Given, ListRequest, Page, Performed, Refused, Stream,
+    Verdict,
 };
-use crate::model::{Action, ActionRequest, Capabilities, ChannelOrderId, Memo, Order, Timestamp, Tokens};
+use crate::model::{
+    Action, ActionRequest, Capabilities, ChannelOrderId, Failure, Memo, Order, Timestamp, Tokens,
+};
 use crate::net::Wire;
 
 use api::Api;
@@ -94,8 +97,17 @@ impl Channel for Amazon {
         self.credentials.consent_address(consent)
     }
 
-    fn redeem<'a>(&'a self, consent: &'a Consent<'a>, code: &'a str) -> Answer<'a, Tokens> {
-        Box::pin(self.credentials.redeem(&self.api, consent, code))
+    fn redeem<'a>(&'a self, consent: &'a Consent<'a>, given: &'a Given) -> Answer<'a, Tokens> {
+        Box::pin(async move {
+            if let Some(other) = given.param("selling_partner_id").filter(|own| *own != self.seller_id) {
+                return Err(Failure::permission(format!(
+                    "the seller {other} consented, and this channel is that of {}: sign in to Seller Central as \
+                     that seller",
+                    self.seller_id
+                )));
+            }
+            self.credentials.redeem(&self.api, consent, &given.code).await
+        })
     }
 
     fn probe<'a>(&'a self, call: Call<'a>) -> Answer<'a, Vec<Finding>> {

@@ -12,8 +12,8 @@ use super::notice::{self, Addressee};
 use super::site::Site;
 use super::{ability, command, fetch, map, outbound, probe};
 use crate::channel::{
-    Admitted, Answer, Call, Channel, Consent, Fetched, Finding, Inbound, ListRequest, Memo, Page, Performed,
-    Refusal, Refused, Reread, Stream, Verdict,
+    Admitted, Answer, Call, Channel, Consent, Fetched, Finding, Given, Inbound, ListRequest, Memo, Page,
+    Performed, Refusal, Refused, Reread, Stream, Verdict,
 };
 use crate::model::{
     Action, ActionRequest, Capabilities, ChannelOrderId, Delivery, Failure, FailureKind, Order, OrderStatus,
@@ -131,8 +131,8 @@ impl Channel for MercadoLibre {
         Some(self.application.consent_address(self.site, self.base_url.as_deref(), consent))
     }
 
-    fn redeem<'a>(&'a self, consent: &'a Consent<'a>, code: &'a str) -> Answer<'a, Tokens> {
-        Box::pin(self.application.redeem(&self.api, consent, code))
+    fn redeem<'a>(&'a self, consent: &'a Consent<'a>, given: &'a Given) -> Answer<'a, Tokens> {
+        Box::pin(self.application.redeem(&self.api, consent, &given.code))
     }
 
     fn wire(&self) -> Option<&Wire> {

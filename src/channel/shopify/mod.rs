@@ -38,9 +38,9 @@ use self::config::Account;
 use self::fetch::Fetcher;
 use self::webhook::Gate;
 use super::{
-    Admitted, Answer, Call, Channel, Consent, Delivery, Env, Fetched, Finding, Inbound, KeyFault, Kind,
-    ListRequest, Memo, Method, Page, Performed, Refusal, Refused, Reread, Settings, Stream, Subscriptions,
-    Tiding, Verdict,
+    Admitted, Answer, Call, Channel, Consent, Delivery, Env, Fetched, Finding, Given, Inbound, KeyFault,
+    Kind, ListRequest, Memo, Method, Page, Performed, Refusal, Refused, Reread, Settings, Stream,
+    Subscriptions, Tiding, Verdict,
 };
 use crate::model::{
     Action, ActionRequest, Capabilities, ChannelOrderId, Order, OrderStatus, Timestamp, Tokens,
@@ -136,8 +136,8 @@ impl Channel for Shopify {
         auth::consent(&self.account, consent)
     }
 
-    fn redeem<'a>(&'a self, _consent: &'a Consent<'a>, code: &'a str) -> Answer<'a, Tokens> {
-        Box::pin(auth::redeem(&self.api, &self.account, code))
+    fn redeem<'a>(&'a self, _consent: &'a Consent<'a>, given: &'a Given) -> Answer<'a, Tokens> {
+        Box::pin(auth::redeem(&self.api, &self.account, &given.code))
     }
 
     fn wire(&self) -> Option<&Wire> {

@@ -6,8 +6,8 @@ use super::api::Api;
 use super::fetch::{BATCH, Reader};
 use super::{ability, auth, command, listing, notice, outbound, probe, subscription};
 use crate::channel::{
-    Admitted, Answer, Call, Channel, Consent, Fetched, Finding, Inbound, ListRequest, Memo, Page, Performed,
-    Refusal, Refused, Reread, Stream, Subscriptions, Verdict,
+    Admitted, Answer, Call, Channel, Consent, Fetched, Finding, Given, Inbound, ListRequest, Memo, Page,
+    Performed, Refusal, Refused, Reread, Stream, Subscriptions, Verdict,
 };
 use crate::model::{
     Action, ActionRequest, Capabilities, ChannelOrderId, Delivery, Order, OrderStatus, Secret, Tiding,
@@ -80,8 +80,8 @@ impl Channel for TikTokShop {
         Some(auth::consent_address(&self.api, consent))
     }
 
-    fn redeem<'a>(&'a self, _consent: &'a Consent<'a>, code: &'a str) -> Answer<'a, Tokens> {
-        Box::pin(auth::redeem(&self.api, code))
+    fn redeem<'a>(&'a self, _consent: &'a Consent<'a>, given: &'a Given) -> Answer<'a, Tokens> {
+        Box::pin(auth::redeem(&self.api, &given.code))
     }
 
     fn wire(&self) -> Option<&Wire> {

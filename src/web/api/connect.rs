@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{Answer, Call};
 use crate::actors::{Connection, ConsentError};
-use crate::channel::{Key, Shape};
+use crate::channel::{Given, Key, Shape};
 use crate::web::consent;
 use crate::web::fields::Fields;
 use crate::web::problem::{Code, Problem};
@@ -44,12 +44,12 @@ pub async fn begin(api: &Arc<Api>, call: &Call) -> Answer {
 async fn redeem(api: &Arc<Api>, channel: &str, answer: &str) -> Result<(), Problem> {
     let connection = api.enabled(channel)?;
     let (_, query) = answer.split_once('?').unwrap_or(("", answer));
-    let (Some(state), Some(code)) = consent::answer(query) else {
+    let Ok(given) = Given::read(query) else {
         let detail = "This address holds no state or no code. Copy the whole address at which the browser ended, after \
                       the consent was given.";
         return Err(Problem::field("answer", detail));
     };
-    match consent::redeem(api, &connection.id, state, code).await {
+    match consent::redeem(api, &connection.id, given).await {
         Ok(()) => Ok(()),
         Err(ConsentError::Refused(failure)) => Err(Problem::new(
             Code::Conflict,

@@ -7,8 +7,8 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 use crate::channel::{
-    Admitted, Answer, Call, Channel, Consent, Delivery, Fetched, Finding, Inbound, Kind, ListRequest, Memo,
-    Method, Page, Performed, Refusal, Refused, Stream, Tiding, Verdict,
+    Admitted, Answer, Call, Channel, Consent, Delivery, Fetched, Finding, Given, Inbound, Kind, ListRequest,
+    Memo, Method, Page, Performed, Refusal, Refused, Stream, Tiding, Verdict,
 };
 use crate::model::{
     Action, ActionRequest, Amounts, CancelAbility, Capabilities, ChannelOrderId, Failure, FulfilledBy, Item,
@@ -205,9 +205,9 @@ impl Channel for Bazaar {
         Some(format!("https://bazaar.example/consent?state={}&back={}", consent.state, consent.redirect))
     }
 
-    fn redeem<'a>(&'a self, _: &'a Consent<'a>, code: &'a str) -> Answer<'a, Tokens> {
+    fn redeem<'a>(&'a self, _: &'a Consent<'a>, given: &'a Given) -> Answer<'a, Tokens> {
         Box::pin(async move {
-            if code == "good" { Ok(tokens()) } else { Err(Failure::permission("the code is not ours")) }
+            if given.code == "good" { Ok(tokens()) } else { Err(Failure::permission("the code is not ours")) }
         })
     }
 

@@ -1,9 +1,9 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::channel::Channel;
 use crate::channel::amazon::stand::{ID, Says, Stand, amazon, order, says, text, tokens};
-use crate::model::{Native, PaymentStatus};
+use crate::channel::{Channel, Consent, Given};
+use crate::model::{Native, PaymentStatus, Secret};
 
 fn refund(id: &str, amount: i32) -> Value {
     json!({
@@ -59,6 +59,28 @@ async fn a_token_is_bought_with_a_form() {
     assert_eq!(got.line, "POST /auth/o2/token");
     assert_eq!(got.headers["content-type"], "application/x-www-form-urlencoded");
     assert!(got.body.contains("grant_type=refresh_token"), "the whole grant");
+}
+
+#[tokio::test]
+async fn a_consent_counts_when_it_is_this_sellers_and_outlives_renewals() {
+    let granted = json!({"access_token": "Atza|c", "refresh_token": "Atzr|c", "expires_in": 3600});
+    let stand = Stand::open(vec![says(200, &granted), says(200, &granted)]).await;
+    let channel = amazon(&stand.origin);
+    let consent =
+        Consent { redirect: "https://orders.example.com/oauth/mx/callback", state: "s", verifier: "" };
+    let given = |seller: &str| {
+        let query = format!("state=s&selling_partner_id={seller}&spapi_oauth_code=c0de");
+        Given::read(&query).ok().expect("a consent")
+    };
+    let foreign = channel.redeem(&consent, &given("A9OTHER")).await.expect_err("another seller's");
+    assert!(foreign.message.contains("A9OTHER") && foreign.message.contains("A1SELLER"), "{foreign}");
+    assert!(stand.got().is_empty(), "its code is not used");
+
+    let tokens = channel.redeem(&consent, &given("A1SELLER")).await.expect("tokens");
+    assert!(stand.got()[0].body.contains("code=c0de"), "{}", stand.got()[0].body);
+    let renewed = channel.authorise(Some(&tokens)).await.expect("tokens");
+    assert_eq!(renewed.refresh.as_ref().map(Secret::expose), Some("Atzr|c"));
+    assert!(stand.got()[1].body.contains("refresh_token=Atzr%7Cc"), "not the config's");
 }
 
 #[tokio::test]

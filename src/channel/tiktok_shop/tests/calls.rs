@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::shop::{APP_KEY, Asked, CIPHER, NOW, SECRET, SHOP_ID, Shop, Told, bad, call, good, tokens};
-use crate::channel::{Channel, Consent, Fetched, ListRequest, Page};
+use crate::channel::{Channel, Consent, Fetched, Given, ListRequest, Page};
 use crate::model::{
     ChannelOrderId, Failure, FailureKind, Native, Observation, OrderStatus, PaymentStatus, Secret, Tiding,
     Timestamp,
@@ -244,6 +244,10 @@ async fn a_renewal_spends_the_newest_refresh_token_and_keeps_the_cipher() {
     assert_eq!((asked[0].param("grant_type"), asked[0].param("app_key")), ("refresh_token", APP_KEY));
 }
 
+fn given(code: &str) -> Given {
+    Given::read(&format!("state=st&code={code}")).ok().expect("a consent")
+}
+
 #[tokio::test]
 async fn a_consent_brings_tokens_and_the_shop_s_cipher() {
     let shops =
@@ -257,12 +261,12 @@ async fn a_consent_brings_tokens_and_the_shop_s_cipher() {
     let consent = Consent { redirect: "https://a.example/cb", state: "st", verifier: "v" };
     let address = channel.consent(&consent).expect("an address");
     assert!(address.ends_with(&format!("/oauth/authorize?app_key={APP_KEY}&state=st")), "{address}");
-    let tokens = channel.redeem(&consent, "c0de").await.expect("tokens");
+    let tokens = channel.redeem(&consent, &given("c0de")).await.expect("tokens");
     assert_eq!(tokens.extra["shop_cipher"], "C2");
     let asked = shop.asked();
     assert_eq!((asked[0].param("auth_code"), asked[0].param("grant_type")), ("c0de", "authorized_code"));
     assert_eq!(asked[1].query.get("shop_cipher"), None, "this call takes no shop");
-    let denied = channel.redeem(&consent, "null").await.expect_err("denied");
+    let denied = channel.redeem(&consent, &given("null")).await.expect_err("denied");
     assert_eq!(denied.kind, FailureKind::Permission);
     assert_eq!(shop.asked().len(), 2);
 }
@@ -278,7 +282,7 @@ async fn a_creator_and_a_foreign_account_are_refused() {
     })
     .await;
     let consent = Consent { redirect: "", state: "", verifier: "" };
-    let failure = foreign.channel().redeem(&consent, "c").await.expect_err("another's shop");
+    let failure = foreign.channel().redeem(&consent, &given("c")).await.expect_err("another's shop");
     assert!(failure.message.contains(SHOP_ID), "{failure}");
 }
 
