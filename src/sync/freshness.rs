@@ -14,7 +14,8 @@ pub enum Freshness {
 }
 
 /// Compares by the marketplace's own change stamps where both have one, else by when we read.
-/// A fetch is the truth at its time, so an equal stamp does not hold it back.
+/// A fetch is the truth at its time, so an equal stamp does not hold it back, nor does one of the same
+/// second: some answers of a marketplace tell the fraction of a second that others cut off.
 pub fn freshness(
     stored: Version,
     source: Source,
@@ -24,6 +25,7 @@ pub fn freshness(
     let by_reading = if read_at < stored.read_at { Freshness::Older } else { Freshness::Newer };
     match (stored.changed_at, changed_at) {
         (Some(known), Some(said)) => match said.cmp(&known) {
+            Ordering::Less if source == Source::Fetch && said.as_secs() == known.as_secs() => by_reading,
             Ordering::Less => Freshness::Older,
             Ordering::Greater => Freshness::Newer,
             Ordering::Equal if source == Source::Fetch => by_reading,
@@ -39,6 +41,16 @@ mod tests {
 
     const fn version(changed: Option<i64>, read: i64) -> (Option<i64>, i64) {
         (changed, read)
+    }
+
+    #[test]
+    fn a_stamp_without_its_fraction_does_not_make_a_fetch_older() {
+        let at = Timestamp::from_millis;
+        let stored = Version { changed_at: Some(at(10_750)), read_at: at(100_000), fetched_at: None };
+        let of = |source, read| freshness(stored, source, Some(at(10_000)), at(read));
+        assert_eq!(of(Source::Fetch, 200_000), Freshness::Newer);
+        assert_eq!(of(Source::Fetch, 50_000), Freshness::Older);
+        assert_eq!(of(Source::Payload, 200_000), Freshness::Older, "it may have been cut, or be older");
     }
 
     #[test]
