@@ -57,7 +57,7 @@ impl Row {
                 order: None,
                 anomaly: Anomaly {
                     code: "unreadable_order".to_owned(),
-                    summary: "Shopify's list held an order without a number that can be read.".to_owned(),
+                    summary: "Shopify's list held an order that cannot be read.".to_owned(),
                 },
             },
         }

@@ -120,7 +120,7 @@ fn tiding(order: &OrderDoc, read_at: Timestamp) -> Tiding {
 fn unreadable() -> Tiding {
     let anomaly = Anomaly {
         code: "unreadable_order".to_owned(),
-        summary: "TikTok Shop's list held an order without a number that can be read.".to_owned(),
+        summary: "TikTok Shop's list held an order that cannot be read.".to_owned(),
     };
     Tiding::Anomaly { order: None, anomaly }
 }
