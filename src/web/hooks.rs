@@ -109,11 +109,11 @@ impl Hooks {
         let tally = self.tally(&connection.id);
         tally.count(outcome);
         if outcome == Outcome::Unauthenticated && tally.is_time_to_warn(self.api.now()) {
-            let client = peer::client(peer, &head.headers, &self.api.options().webhooks.trusted_proxies);
+            let sender = peer::sender(peer, &head.headers, &self.api.options().webhooks.trusted_proxies);
             tracing::warn!(
-                channel = %connection.id,
-                sender = client.map_or_else(|| "unknown".to_owned(), |client| client.to_string()),
-                "a delivery that this channel's marketplace did not send was turned away: the signature or the account is                  wrong"
+                channel = %connection.id, %sender,
+                "a delivery that this channel's marketplace did not send was turned away: the signature or the \
+                 account is wrong"
             );
         }
         self.ack.record(begun.elapsed());

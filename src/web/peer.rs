@@ -37,6 +37,11 @@ pub fn client(peer: SocketAddr, headers: &HeaderMap, trusted: &[Cidr]) -> Option
     headers.contains_key(X_FORWARDED_FOR).then_some(client)
 }
 
+/// Whom the log names as the sender: where the headers cannot be believed, the peer itself.
+pub fn sender(peer: SocketAddr, headers: &HeaderMap, trusted: &[Cidr]) -> IpAddr {
+    client(peer, headers, trusted).unwrap_or_else(|| peer.ip().to_canonical())
+}
+
 /// An address as proxies write it: plain, bracketed, or with a port.
 fn address(text: &str) -> Option<IpAddr> {
     let plain = text.trim_start_matches('[').trim_end_matches(']');

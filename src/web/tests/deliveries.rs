@@ -1,5 +1,8 @@
 //! The webhook listener.
 
+use std::io;
+use std::sync::{Arc, Mutex};
+
 use serde_json::json;
 
 use super::bazaar::{SECRET, order};
@@ -51,6 +54,56 @@ async fn what_is_refused_is_not_stored() {
     let orders = rig.get("/api/v1/orders").send().await.with(200);
     assert_eq!(orders["items"], serde_json::json!([]));
     rig.stop().await;
+}
+
+/// A log that a test can read.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("the log").write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Whom the log names after a delivery without the secret that says it was forwarded for these.
+async fn named_sender(proxies: &[&str], forwarded: Option<&str>) -> String {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let _told = tracing::subscriber::set_default(subscriber);
+    let rig = Rig::behind(proxies).await;
+    let mut headers = vec![("content-type", "application/json"), ("x-delivery", "d")];
+    headers.extend(forwarded.map(|hops| ("x-forwarded-for", hops)));
+    assert_eq!(rig.knock("POST", "/webhooks/tienda", &headers, "{}").await.status, 401);
+    rig.stop().await;
+    let bytes = log.0.lock().expect("the log").clone();
+    let text = String::from_utf8(bytes).expect("text");
+    let line = text.lines().find(|line| line.contains("was turned away")).expect("it is told");
+    let (_, rest) = line.split_once("sender=").expect("with its sender");
+    rest.split_whitespace().next().expect("an address").to_owned()
+}
+
+#[tokio::test]
+async fn only_a_trusted_proxy_says_who_sent_what_was_turned_away() {
+    let proxies = ["127.0.0.1/32", "10.0.0.0/8"];
+    for (proxies, forwarded, sender) in [
+        (&[][..], None, "127.0.0.1"),
+        // Anybody can write this header.
+        (&[][..], Some("203.0.113.9"), "127.0.0.1"),
+        (&["10.0.0.0/8"], Some("203.0.113.9"), "127.0.0.1"),
+        (&proxies, None, "127.0.0.1"),
+        (&proxies, Some("203.0.113.9"), "203.0.113.9"),
+        // What the sender wrote stands to the left of what our proxies added.
+        (&proxies, Some("198.51.100.1, 203.0.113.9, 10.1.1.1"), "203.0.113.9"),
+        (&proxies, Some("nonsense"), "127.0.0.1"),
+    ] {
+        assert_eq!(named_sender(proxies, forwarded).await, sender, "{proxies:?} {forwarded:?}");
+    }
 }
 
 #[tokio::test]

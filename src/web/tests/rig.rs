@@ -160,6 +160,11 @@ async fn read(response: Response<Incoming>) -> Seen {
 
 impl Rig {
     pub async fn new() -> Self {
+        Self::behind(&[]).await
+    }
+
+    /// Behind these proxies, which stand before the webhook listener.
+    pub async fn behind(proxies: &[&str]) -> Self {
         let folder = TempDir::new().expect("a folder");
         let path = folder.path().join("config.toml");
         std::fs::write(&path, CONFIG).expect("written");
@@ -178,7 +183,9 @@ impl Rig {
         let any = "127.0.0.1:0".parse().expect("an address");
         let bound = Bound::bind(any, any).await.expect("bound");
         let addresses = bound.addresses();
-        let options = options(&folder, addresses);
+        let mut options = options(&folder, addresses);
+        options.webhooks.trusted_proxies =
+            proxies.iter().map(|block| block.parse().expect("a block of addresses")).collect();
         let metrics = Metrics::unrecorded();
         let api = Arc::new(Api::new(store.clone(), handle.clone(), clock, random, metrics, options));
         let serving = bound.serve(&api);
