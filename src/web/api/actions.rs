@@ -116,9 +116,12 @@ async fn earlier(api: &Api, asked: &Asked) -> Result<Option<ActionId>, Problem> 
     }
 }
 
+/// As it was taken on, also when it has got further since: a repeat gets the first answer.
 async fn show(api: &Api, id: ActionId) -> Answer {
     let action = api.read(move |store| store.action(id)).await?.ok_or_else(Problem::internal)?;
-    Ok(reply::accepted(&ActionJson::from(&action)))
+    let fresh =
+        ActionJson { state: ActionState::Queued, attempts: 0, error: None, ..ActionJson::from(&action) };
+    Ok(reply::accepted(&fresh))
 }
 
 /// The order's channel, if it can be called at all.
