@@ -7,12 +7,13 @@ use clap::Args;
 use serde::Deserialize;
 
 use super::client::Client;
-use super::trouble::Trouble;
+use super::trouble::{Exit, Trouble};
 use crate::config::{self, Whereabouts};
 use crate::model::Secret;
 
 /// Above these options in the help.
 pub(super) const HEADING: &str = "Daemon";
+const USUAL_CONFIG: &str = "config.toml";
 
 /// How a client command reaches the daemon.
 #[derive(Clone, Debug, Args)]
@@ -23,7 +24,7 @@ pub(super) struct Daemon {
     url: Option<String>,
 
     /// Config of the daemon, to find its address and its key
-    #[arg(long, env = "FENICIA_CONFIG", value_name = "FILE", default_value = "config.toml")]
+    #[arg(long, env = "FENICIA_CONFIG", value_name = "FILE", default_value = USUAL_CONFIG)]
     config: PathBuf,
 
     /// API key [default: admin.key in the data folder]
@@ -53,7 +54,17 @@ pub(super) fn at_config(config: &Path) -> Result<Client, Trouble> {
 
 impl Daemon {
     pub(super) fn client(&self) -> Result<Client, Trouble> {
-        let place = config::locate(&self.config).unwrap_or_else(|| Whereabouts {
+        let found = config::locate(&self.config);
+        // Without a config where one may be, the daemon is looked for where it is by default.
+        if found.is_none() && self.url.is_none() && self.config != Path::new(USUAL_CONFIG) {
+            return Err(Trouble::new(
+                Exit::Config,
+                "the daemon is not to be found",
+                format!("{} cannot be read or is no config", self.config.display()),
+                "Name the daemon's config with --config, or its admin address with --url.",
+            ));
+        }
+        let place = found.unwrap_or_else(|| Whereabouts {
             data: PathBuf::from("data"),
             admin: SocketAddr::from((Ipv4Addr::LOCALHOST, 8481)),
         });
@@ -115,6 +126,17 @@ mod tests {
         .expect("written");
         assert_eq!(reachable(real_address(&place)).to_string(), "127.0.0.1:41002");
         assert_eq!(reachable("[::]:1".parse().expect("address")).to_string(), "[::1]:1");
+    }
+
+    #[test]
+    fn a_config_that_was_named_must_be_there() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let named = folder.path().join("config.toml");
+        let Err(trouble) = at_config(&named) else { panic!("there is no config") };
+        assert_eq!(trouble.exit, Exit::Config);
+        assert!(trouble.why.contains(&named.display().to_string()), "{}", trouble.why);
+        let url = Some("http://127.0.0.1:1".to_owned());
+        assert!(Daemon { url, config: named, key: None, json: false }.client().is_ok());
     }
 
     #[test]

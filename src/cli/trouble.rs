@@ -89,9 +89,11 @@ impl Trouble {
                 "Pass a key with --key or FENICIA_KEY, or let this user read admin.key in the data folder.",
             ),
             403 => (Exit::Failed, "Use a key of a higher role: `fenicia key create` makes one."),
-            404 => {
-                (Exit::NotFound, "Look up the right id: `fenicia channels` and `fenicia orders` list them.")
-            }
+            404 => (
+                Exit::NotFound,
+                "Look up the right id: `fenicia channels`, `fenicia orders`, `fenicia failures` and `fenicia key \
+                     list` show them.",
+            ),
             409 => (
                 Exit::Failed,
                 "Look at the current state first: `fenicia orders ID` or `fenicia channels ID`.",
