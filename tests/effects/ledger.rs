@@ -1,6 +1,6 @@
 //! What was asked for and how it ended, held against what the marketplace did.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fenicia::model::ActionState;
 use fenicia::sandbox::Effect;
@@ -41,6 +41,8 @@ pub struct Tally {
     pub spoilt: usize,
     pub kills: u32,
     pub calls: u64,
+    /// Why actions were not done, in the merchant's words, with how many.
+    pub reasons: BTreeMap<String, usize>,
     pub faults: Vec<String>,
 }
 
@@ -98,8 +100,11 @@ impl Tally {
                 }
                 ActionState::Queued | ActionState::Running => self.fault(entry, "has not ended"),
             }
-            if entry.state != ActionState::Done && entry.why.is_none() {
-                self.fault(entry, "ended without a reason");
+            if entry.state != ActionState::Done {
+                match &entry.why {
+                    Some(why) => *self.reasons.entry(format!("{}: {why}", entry.state)).or_default() += 1,
+                    None => self.fault(entry, "ended without a reason"),
+                }
             }
         }
         let orders: BTreeSet<&str> = entries.iter().map(|entry| entry.order.as_str()).collect();

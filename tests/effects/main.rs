@@ -37,6 +37,9 @@ async fn prove(kind: &str) {
     let tally = stories::tell(row, wanted, seed).await;
     eprintln!("{}", ledger::Tally::head());
     eprintln!("{}", tally.line(kind));
+    for (reason, times) in &tally.reasons {
+        eprintln!("{kind}: {times} {reason}");
+    }
     assert_eq!(tally.faults, Vec::<String>::new(), "{kind}, seed {seed}");
     assert!(tally.done > tally.asked / 3, "{kind}: hardly anything was done: {}", tally.line(kind));
 }
