@@ -381,7 +381,7 @@ async fn a_consent_brings_tokens() {
     let answer = bench.stand().handle(&sandbox::Request::new("GET", path));
     let back = answer.header("location").expect("a redirect").to_owned();
     let query = back.strip_prefix("http://127.0.0.1:9/oauth/ml/callback?").expect("our callback");
-    let given = Given::read(query).ok().expect("a consent");
+    let given = Given::read(query).expect("a consent");
     assert_eq!(given.state, "st");
     let tokens = bench.channel.redeem(&consent, &given).await.expect("tokens");
     let call = Call { tokens: &tokens, lane: Lane::Manual };

@@ -60,7 +60,7 @@ mod tests {
         assert_eq!(read("state=s&error=access_denied"), Err(NotGiven::NoCode));
         assert_eq!(read("state=s&code="), Err(NotGiven::NoCode));
         assert_eq!(read(""), Err(NotGiven::NoState));
-        let given = Given::read("state=s&code=c&account=a%20b").ok().expect("given");
+        let given = Given::read("state=s&code=c&account=a%20b").expect("given");
         assert_eq!((given.param("account"), given.param("other")), (Some("a b"), None));
     }
 }

@@ -344,7 +344,7 @@ impl World {
         let back = browser.ok().and_then(|answer| answer.header("location").map(str::to_owned));
         let Some(back) = back else { return false };
         let query = back.split_once('?').expect("a query").1;
-        let given = Given::read(query).ok().expect("a consent");
+        let given = Given::read(query).expect("a consent");
         match self.handle().finish_consent(&self.id, &given).await {
             Ok(()) => true,
             Err(ConsentError::Refused(failure)) if failure.kind.is_temporary() => false,

@@ -70,7 +70,7 @@ async fn a_consent_counts_when_it_is_this_sellers_and_outlives_renewals() {
         Consent { redirect: "https://orders.example.com/oauth/mx/callback", state: "s", verifier: "" };
     let given = |seller: &str| {
         let query = format!("state=s&selling_partner_id={seller}&spapi_oauth_code=c0de");
-        Given::read(&query).ok().expect("a consent")
+        Given::read(&query).expect("a consent")
     };
     let foreign = channel.redeem(&consent, &given("A9OTHER")).await.expect_err("another seller's");
     assert!(foreign.message.contains("A9OTHER") && foreign.message.contains("A1SELLER"), "{foreign}");

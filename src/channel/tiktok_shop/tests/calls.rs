@@ -245,7 +245,7 @@ async fn a_renewal_spends_the_newest_refresh_token_and_keeps_the_cipher() {
 }
 
 fn given(code: &str) -> Given {
-    Given::read(&format!("state=st&code={code}")).ok().expect("a consent")
+    Given::read(&format!("state=st&code={code}")).expect("a consent")
 }
 
 #[tokio::test]
