@@ -5,12 +5,16 @@ mod support;
 use fenicia::clock::Clock;
 use fenicia::net::{Http, HttpOptions, Method, Request, Response};
 use serde_json::json;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use support::{Daemon, Folder};
 
 const PASSWORD: &str = "barco-de-cedro";
 const HASH: &str =
     "$argon2id$v=19$m=64,t=1,p=1$ZmVuaWNpYS1qb3VybmV5cw$bvXZWKOCNt277R38+69cxNkYwK6EvG1urf749JIyuLc";
+
+const OTHER_PASSWORD: &str = "velas-de-lino";
+const OTHER_HASH: &str =
+    "$argon2id$v=19$m=64,t=1,p=1$ZmVuaWNpYS1qb3VybmV5cw$qEdH2USgWBkllqz2QOqMf1rs6GnSdLDoWawtGQULlR0";
 
 fn ana(role: &str) -> String {
     format!("[admin.users.ana]\npassword_hash = \"{HASH}\"\nrole = \"{role}\"\n")
@@ -138,5 +142,29 @@ async fn a_session_outlives_a_kill_but_not_what_it_stands_on() {
     folder.write(&ana("viewer"));
     let daemon = again(daemon, &folder, &mut [&mut home]);
     assert!(!home.is_in().await, "another role, another session");
+    daemon.kill();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_password_ends_the_sessions_of_its_user_alone() {
+    let bea = ana("operator").replace("users.ana", "users.bea");
+    let folder = Folder::new(&(ana("operator") + &bea));
+    let daemon = Daemon::start(&folder);
+    let (mut home, mut shop) = (Browser::before(&daemon), Browser::before(&daemon));
+    home.signs_in(&[("user", "ana"), ("password", PASSWORD)]).await;
+    shop.signs_in(&[("user", "bea"), ("password", PASSWORD)]).await;
+    let open_form = home.token("/settings").await;
+
+    folder.write(&(ana("operator").replace(HASH, OTHER_HASH) + &bea));
+    daemon.signal("-HUP");
+    let end = Instant::now() + Duration::from_secs(20);
+    while home.is_in().await {
+        assert!(Instant::now() < end, "still in with the old password");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(shop.is_in().await, "the other user stays in");
+    let form = [("csrf", open_form.as_str()), ("language", "es-MX"), ("zone", "")];
+    assert_eq!(home.send(Method::Post, "/settings", &form).await.status, 401, "an open form counts no more");
+    home.signs_in(&[("user", "ana"), ("password", OTHER_PASSWORD)]).await;
     daemon.kill();
 }

@@ -28,8 +28,6 @@ pub struct ActionRun {
     pub action: Action,
 }
 
-/// Memo key of an action that the marketplace has taken and is working on.
-const SUBMITTED: &str = "fenicia.submitted";
 /// Memo key of an action whose effect the marketplace has confirmed.
 const CONFIRMED: &str = "fenicia.confirmed";
 /// Looks at an order for a confirmed effect before it is left to the order's own sync.
@@ -66,7 +64,7 @@ async fn step(
     let verdict = connection.channel.judge(&order, action);
     match action.state {
         _ if is_confirmed(action) => Ok(shown(shared, action, verdict)),
-        ActionState::Running if action.memo.contains_key(SUBMITTED) => {
+        ActionState::Running if action.was_taken() => {
             let answer = with_tokens!(connection, Lane::Action, |call| connection
                 .channel
                 .follow(call, &order, action));
@@ -189,7 +187,7 @@ fn performed(shared: &Shared, action: &Action, told: Performed) -> ActionResult 
         Performed::Done => noted(action, [(CONFIRMED.to_owned(), now.to_string())].into(), now),
         Performed::Unconfirmed { why } => ActionResult::Unknown { failure: Failure::unavailable(why) },
         Performed::Submitted { mut memo, look_after } => {
-            memo.insert(SUBMITTED.to_owned(), now.to_string());
+            memo.insert(Action::TAKEN.to_owned(), now.to_string());
             noted(action, memo, now.plus(look_after))
         }
     }
@@ -232,7 +230,7 @@ fn follow_again(shared: &Shared, action: &Action, failure: Failure) -> ActionRes
 fn unseen(shared: &Shared, action: &Action) -> ActionResult {
     let failure = Failure::timeout(
         "The answer of the channel was lost, and the order does not show the change. Whether it was done is not to be \
-         learnt from here: look in the marketplace, then retry or dismiss.",
+         learnt from here: look in the marketplace, then sync the order.",
     );
     let (memo, looks) = looked(action);
     match next_look(looks, shared.clock.now()) {

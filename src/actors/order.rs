@@ -11,9 +11,9 @@ use super::Shared;
 use super::batcher::Batcher;
 use super::connection::Connection;
 use super::errand::Errand;
-use crate::channel::Fetched;
-use crate::model::{Failure, Timestamp};
-use crate::store::{Claim, SyncOutcome};
+use crate::channel::{Fetched, Verdict};
+use crate::model::{ActionId, Failure, Timestamp};
+use crate::store::{Claim, StoreError, SyncOutcome};
 use crate::sync::{Retry, retry};
 use crate::telemetry::metrics;
 
@@ -85,12 +85,31 @@ pub(super) async fn finish(
     match shared.store.finish_sync(connection.kind.name, claim.clone(), outcome, now).await {
         Ok(finished) => {
             shared.observe(&connection.id, finished.changed.as_slice(), &finished.anomalies).await;
+            if let Some(action) = finished.in_doubt {
+                resolve(shared, connection, claim, action).await;
+            }
             if finished.again {
                 connection.wake();
             }
         }
         Err(error) => {
             tracing::error!(order = %claim.order, %error, "the result of an order sync was not stored; the order is read again");
+        }
+    }
+}
+
+/// What was sent into the dark shows in the order now. An error here costs nothing: the action stays
+/// in doubt until the next reading.
+async fn resolve(shared: &Shared, connection: &Connection, claim: &Claim, action: ActionId) {
+    let read = || Ok::<_, StoreError>((shared.store.order(&claim.order)?, shared.store.action(action)?));
+    let Ok((Some((order, _)), Some(action))) = read() else { return };
+    if connection.channel.judge(&order, &action) != Verdict::Done {
+        return;
+    }
+    match shared.store.action_was_seen(action.id, shared.clock.now()).await {
+        Ok(()) => connection.wake(),
+        Err(error) => {
+            tracing::warn!(action = %action.id, %error, "an action was seen done and stays in doubt")
         }
     }
 }

@@ -115,6 +115,24 @@ pub struct Action {
     pub error: Option<SyncError>,
 }
 
+impl Action {
+    /// Memo key of an action that the marketplace has taken and is working on.
+    pub const TAKEN: &'static str = "fenicia.submitted";
+
+    pub fn was_taken(&self) -> bool {
+        self.memo.contains_key(Self::TAKEN)
+    }
+
+    /// It may have acted, and nobody knows: looked for still, or given up.
+    pub fn is_in_doubt(&self) -> bool {
+        match self.state {
+            ActionState::Unknown => true,
+            ActionState::Running => self.error.is_some() && !self.was_taken(),
+            ActionState::Queued | ActionState::Done | ActionState::Failed => false,
+        }
+    }
+}
+
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
 const fn is_none(count: &u32) -> bool {
     *count == 0

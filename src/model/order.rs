@@ -6,7 +6,9 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::status::closed_words;
-use super::{ActionId, ActionState, Currency, FailureKind, OrderKey, OrderStatus, PaymentStatus, Timestamp};
+use super::{
+    ActionId, ActionState, Currency, FailureKind, OrderKey, OrderStatus, PaymentStatus, SyncId, Timestamp,
+};
 
 /// An order without its personal data, which lives apart in [`Person`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -194,11 +196,14 @@ pub struct SyncInfo {
     pub state: SyncState,
     pub last_success_at: Option<Timestamp>,
     pub error: Option<SyncError>,
+    /// The last bulk sync that found the order in step, which is counted by it once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bulk: Option<SyncId>,
 }
 
 impl Default for SyncInfo {
     fn default() -> Self {
-        Self { state: SyncState::Synced, last_success_at: None, error: None }
+        Self { state: SyncState::Synced, last_success_at: None, error: None, bulk: None }
     }
 }
 

@@ -97,6 +97,7 @@ pub async fn look_up(reader: &Reader<'_>, connections: Vec<Arc<Connection>>) -> 
     let days = reader.page.hours.of(reader).await?;
     let today = reader.moments.midnight(0);
     let now = reader.moments.now;
+    reader.page.runs.recall(reader).await?;
     let last: Vec<_> = connections.iter().map(|c| reader.page.runs.of(&c.id)).collect();
     let mut known = reader
         .read(move |store| {

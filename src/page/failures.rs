@@ -20,6 +20,8 @@ use crate::web::{Problem, desk};
 
 /// Failures looked at for one page.
 const LOOKED_AT: usize = 500;
+/// Why what may have happened is not put back from here.
+const LOOK_FIRST: &str = "It may have been done already. Look at the marketplace, then press Sync.";
 /// Lines of one group.
 const LINES: usize = 50;
 
@@ -61,7 +63,7 @@ struct Known {
 
 impl Known {
     fn is_unknown(&self) -> bool {
-        self.action.as_ref().is_some_and(|action| action.state == ActionState::Unknown)
+        self.action.as_ref().is_some_and(Action::is_in_doubt)
     }
 
     /// What was refused as it is would be refused again, and what may have happened must not
@@ -117,6 +119,8 @@ struct Failures {
     /// Only the failures of one bulk sync are shown.
     sync: Option<SyncId>,
     groups: Vec<Group>,
+    /// With nothing to show: when the last one was over.
+    last: String,
     more: bool,
 }
 
@@ -139,12 +143,23 @@ pub async fn show(reader: &Reader<'_>) -> Answer {
         here: if kept.is_empty() { "/failures".to_owned() } else { format!("/failures?{kept}") },
         choices: choices(reader, &filter),
         groups: groups(reader, &filter, &known),
+        last: last(reader, &filter).await?,
         sync: filter.sync,
         retriable,
         kept,
         more,
     };
     Ok(html(200, &page))
+}
+
+/// Told where nothing narrows the list: a failure of another channel says nothing about this one.
+async fn last(reader: &Reader<'_>, filter: &Filter) -> Result<String, Problem> {
+    if *filter != Filter::default() {
+        return Ok(String::new());
+    }
+    let at = reader.read(crate::store::Store::last_cured).await?;
+    let at = at.map(|at| reader.moments.long(at).text);
+    Ok(at.map(|at| fill(reader.w.last_failure_over, &[("t", &at)])).unwrap_or_default())
 }
 
 /// What the address says was done.
@@ -273,6 +288,10 @@ fn choices(reader: &Reader<'_>, filter: &Filter) -> Vec<Choice> {
 
 /// `POST /failures/{id}/retry`
 pub async fn retry(reader: &Reader<'_>, id: &str) -> Answer {
+    let (known, _) = look_up(reader, &Filter::default()).await?;
+    if known.iter().any(|known| known.row.id == id && known.is_unknown()) {
+        return Err(Problem::conflict(LOOK_FIRST));
+    }
     let count = desk::put_back(reader.api, Command::Retry(id.to_owned()), reader.asked()).await?;
     Ok(back(reader, &[("retried", &count.to_string())]))
 }

@@ -274,12 +274,16 @@ fn about_action(
             telling.act_href = actions::form_of(action).unwrap_or_default();
             telling.retriable = true;
         }
-        ActionState::Unknown => {
+        // While it is still looked for, the person may know more already.
+        _ if action.is_in_doubt() => {
             telling.title = fill(w.act_unknown, &values);
             telling.tone = "amber";
             telling.icon = "info";
             telling.advice = w.look_there_first.to_owned();
-            telling.meanwhile = w.not_repeated.to_owned();
+            telling.meanwhile = match error.retry_at {
+                Some(at) => fill(w.looks_again_at, &[("t", &reader.moments.short(at).text)]),
+                None => w.not_repeated.to_owned(),
+            };
         }
         ActionState::Queued if error.retry_at.is_some() => {
             telling.title = fill(w.act_waits, &values);

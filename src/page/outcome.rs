@@ -100,6 +100,8 @@ fn of_action(reader: &Reader<'_>, action: &Action) -> Option<Outcome> {
     let noun = actions::noun(action.request.kind(), w);
     let values = [("c", channel.as_str()), ("a", noun)];
     match action.state {
+        // The notice says that nobody knows.
+        _ if action.is_in_doubt() => None,
         ActionState::Queued | ActionState::Running => {
             Some(Outcome { running: true, ..Outcome::new("", "clock", fill(w.act_under_way, &values)) })
         }

@@ -27,7 +27,7 @@ struct Reconnect {
     /// The marketplace has a consent that is given in a browser.
     consents: bool,
     step_one: String,
-    /// What takes the place of a consent, in the config.
+    /// What takes the place of a consent in the config, and can be wrong there.
     keys: Vec<&'static str>,
 }
 
@@ -61,7 +61,7 @@ async fn page(reader: &Reader<'_>, id: &str, url: Option<String>) -> Answer {
         go: fill(w.go_to, &[("c", title)]),
         host,
         step_one: fill(w.consent_step_one, &[("c", title)]),
-        keys: desk::secrets(&connection).map(|key| key.name).collect(),
+        keys: desk::credentials(&connection).map(|key| key.name).collect(),
         id: connection.id.clone(),
     };
     Ok(html(200, &page))

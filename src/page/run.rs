@@ -1,20 +1,26 @@
 //! A bulk sync as it is shown: bar, numbers, time left.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use tokio::sync::OnceCell;
 
 use super::failure;
 use super::form::address;
 use super::language::{Language, fill};
 use super::reader::Reader;
 use crate::model::{ChannelId, SyncId, Timestamp};
-use crate::store::{SyncPhase, SyncRunState, SyncStatus};
-use crate::web::desk;
+use crate::store::{Store, SyncPhase, SyncRunState, SyncStatus};
+use crate::web::{Problem, desk};
 
-/// The last bulk sync of each channel that the page saw: its summary stays until the next one.
+/// The last bulk sync of each channel: its summary stays until the next one.
 #[derive(Default)]
-pub struct LastRuns(Mutex<HashMap<ChannelId, LastRun>>);
+pub struct LastRuns {
+    runs: Mutex<HashMap<ChannelId, LastRun>>,
+    /// Those before this process were looked up.
+    recalled: OnceCell<()>,
+}
 
 struct LastRun {
     id: SyncId,
@@ -23,20 +29,35 @@ struct LastRun {
 }
 
 impl LastRuns {
+    /// Looks up once what ran before this process.
+    pub async fn recall(&self, reader: &Reader<'_>) -> Result<(), Problem> {
+        let look = async || {
+            for (channel, id) in reader.read(Store::last_bulks).await? {
+                self.known().entry(channel).or_insert(LastRun { id, left: None });
+            }
+            Ok(())
+        };
+        self.recalled.get_or_try_init(look).await.map(|()| ())
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<ChannelId, LastRun>> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub fn note(&self, channel: &ChannelId, id: SyncId) {
-        let mut runs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut runs = self.known();
         if runs.get(channel).is_none_or(|run| run.id != id) {
             runs.insert(channel.clone(), LastRun { id, left: None });
         }
     }
 
     pub fn of(&self, channel: &ChannelId) -> Option<SyncId> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(channel).map(|run| run.id)
+        self.known().get(channel).map(|run| run.id)
     }
 
     /// The time left to be told where the estimate is `seconds`; the same for all who look.
     fn left(&self, sync: &SyncStatus, seconds: u64, now: Timestamp) -> u64 {
-        let mut runs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut runs = self.known();
         let run = runs.get_mut(&sync.channel).filter(|run| run.id == sync.id);
         let told = steady(run.as_ref().and_then(|run| run.left), seconds, now);
         if let Some(run) = run {

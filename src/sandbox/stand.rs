@@ -161,8 +161,12 @@ pub enum Deed {
     },
     /// The carrier delivers every parcel.
     Deliver,
-    /// The order disappears.
-    Delete,
+    /// The order disappears. `listed`: from everything but the list, where that is an index of its
+    /// own, which has not noticed.
+    Delete {
+        #[serde(default)]
+        listed: bool,
+    },
 }
 
 /// What fenicia must show about an order, in the words of its API.

@@ -194,8 +194,8 @@ fn observe(
             effects.unchanged += 1;
             if how.delivery.is_some() {
                 draft.tell_all(how.event(", older than what is stored"));
-                draft.save(tx)?;
             }
+            settle(tx, how, draft)?;
             Ok(Absorbed::Settled)
         }
         (Merged::Unchanged { .. }, Some(draft)) if draft.order.sync.state == SyncState::Missing => {
@@ -238,7 +238,7 @@ fn confirm(
     if how.delivery.is_some() {
         draft.tell_all(how.event(", nothing changed"));
     }
-    draft.save(tx)?;
+    settle(tx, how, draft)?;
     Ok(Absorbed::Settled)
 }
 
@@ -279,8 +279,14 @@ fn apply(
         draft.save(tx)?;
         return Ok(Absorbed::Queued { counted: wanted.counted });
     }
-    draft.save(tx)?;
+    settle(tx, how, draft)?;
     Ok(Absorbed::Settled)
+}
+
+/// The order is as it was said to be: a bulk sync will not count it again.
+fn settle(tx: &mut Txn<'_>, how: &How<'_>, mut draft: Draft) -> Result<(), StoreError> {
+    draft.order.sync.bulk = how.bulk.or(draft.order.sync.bulk);
+    draft.save(tx).map(drop)
 }
 
 pub(super) fn changed(
@@ -302,7 +308,7 @@ pub(super) fn changed(
 /// A newer content than the one that failed: the failure is over, its parked job with it.
 fn forgive(tx: &mut Txn<'_>, key: &OrderKey, now: Timestamp) -> Result<(), StoreError> {
     let subject = failures::Subject::Sync(key.clone());
-    if failures::clear(tx, &subject)?.is_some() {
+    if failures::cure(tx, &subject, now)?.is_some() {
         incidents::close(tx, &format!("order:{key}"), now)?;
     }
     if let Some(job) = jobs::load(tx, key)?.filter(|job| job.parked) {
@@ -363,8 +369,8 @@ fn hint(
     effects.unchanged += 1;
     if how.delivery.is_some() {
         draft.tell_all(how.event(", its change is known already"));
-        draft.save(tx)?;
     }
+    settle(tx, how, draft)?;
     Ok(Absorbed::Settled)
 }
 
@@ -482,7 +488,7 @@ pub(super) fn remember_aliases(
     Ok(())
 }
 
-fn order_of_alias(
+pub(super) fn order_of_alias(
     rows: &impl Rows,
     channel: &ChannelId,
     alias: &str,

@@ -52,6 +52,21 @@ impl Store {
         Ok(found)
     }
 
+    /// T seen: a reading of the order shows the effect of an action in doubt. What was given up as
+    /// unknown is done; what is still looked for is looked at now, by its own run. Tables `actions`,
+    /// `action_due`, `order_actions`, `failures`, those of orders.
+    pub async fn action_was_seen(&self, id: ActionId, now: Timestamp) -> Result<(), StoreError> {
+        self.write("action_was_seen", move |tx| {
+            let Some(action) = load(tx, id)? else { return Ok(()) };
+            match action.state {
+                ActionState::Unknown => done(tx, &mut Action { updated_at: now, ..action }, now),
+                ActionState::Running if action.is_in_doubt() => save(tx, &action, Some(now)),
+                _ => Ok(()),
+            }
+        })
+        .await
+    }
+
     /// T intent: state running, attempt counted, boot noted, memo fixed. Before the call. Killed
     /// after: the action is found running with an older boot and looked at before anything is
     /// sent. `NotFound` when it has ended or is not its order's next.
@@ -102,6 +117,11 @@ pub(super) fn load(rows: &impl Rows, id: ActionId) -> Result<Option<Action>, Sto
 fn open(rows: &impl Rows, id: ActionId) -> Result<Action, StoreError> {
     let action = load(rows, id)?.filter(|action| !is_final(action.state));
     action.ok_or(StoreError::NotFound("action"))
+}
+
+/// A call was begun, and what came of it is not known or not known yet.
+pub(super) const fn may_have_acted(state: ActionState) -> bool {
+    matches!(state, ActionState::Running | ActionState::Unknown)
 }
 
 pub(super) const fn is_final(state: ActionState) -> bool {
@@ -245,14 +265,7 @@ fn settle(
     let subject = Subject::Action(id, action.order.clone());
     match result {
         ActionResult::Done { shown } => {
-            action.state = ActionState::Done;
-            action.error = None;
-            save(tx, &action, None)?;
-            let told = format!("{}: the channel confirmed it", verb(&action));
-            show(tx, &action, Some(event(&action, EventKind::ActionDone, now, told)))?;
-            failures::clear(tx, &subject)?;
-            incidents::close(tx, &incident_key(id), now)?;
-            supersede(tx, &action, now)?;
+            done(tx, &mut action, now)?;
             if !shown {
                 verify(tx, &action, now.plus(SHOWN_LATER))?;
             }
@@ -293,6 +306,17 @@ fn settle(
     Ok(action)
 }
 
+fn done(tx: &mut Txn<'_>, action: &mut Action, now: Timestamp) -> Result<(), StoreError> {
+    action.state = ActionState::Done;
+    action.error = None;
+    save(tx, action, None)?;
+    let told = format!("{}: the channel confirmed it", verb(action));
+    show(tx, action, Some(event(action, EventKind::ActionDone, now, told)))?;
+    failures::cure(tx, &Subject::Action(action.id, action.order.clone()), now)?;
+    incidents::close(tx, &incident_key(action.id), now)?;
+    supersede(tx, action, now)
+}
+
 /// How much later an order is read that did not show a confirmed effect at once.
 const SHOWN_LATER: Duration = Duration::from_secs(30);
 
@@ -300,7 +324,7 @@ const SHOWN_LATER: Duration = Duration::from_secs(30);
 fn supersede(tx: &mut Txn<'_>, done: &Action, now: Timestamp) -> Result<(), StoreError> {
     for older in of_order(tx, &done.order)? {
         if older.state == ActionState::Failed && older.request.aims_as(&done.request) {
-            failures::clear(tx, &Subject::Action(older.id, older.order.clone()))?;
+            failures::cure(tx, &Subject::Action(older.id, older.order.clone()), now)?;
             incidents::close(tx, &incident_key(older.id), now)?;
         }
     }

@@ -234,7 +234,7 @@ fn tell(
     let subject = Subject::Poll(channel.clone());
     match (state.status, failure) {
         (ConnectionStatus::Connected | ConnectionStatus::Disabled, None) => {
-            failures::clear(tx, &subject)?;
+            failures::cure(tx, &subject, now)?;
             recovered(tx, channel, state, now)
         }
         (ConnectionStatus::NeedsReconnect, Some(failure)) if failure.kind == FailureKind::Permission => {

@@ -6,6 +6,8 @@ use super::txn::Txn;
 use super::{FailedWhat, FailureRow, Paged, Store, StoreError, codec, keys};
 use crate::model::{ActionId, ChannelId, OrderKey, SyncError, Timestamp};
 
+/// Row of `meta`: when a failure was last cured.
+const CURED: &[u8] = b"cured";
 /// Rows looked at for one page.
 const BUDGET: usize = 5_000;
 
@@ -38,6 +40,12 @@ impl Store {
             STOP
         })?;
         Ok(Paged { items, next: more })
+    }
+
+    /// When a failure was last over because its work succeeded. Table `meta`.
+    pub fn last_cured(&self) -> Result<Option<Timestamp>, StoreError> {
+        let at = self.snapshot()?.number(Tab::Meta, CURED)?;
+        Ok(at.map(|ms| Timestamp::from_millis(ms.cast_signed())))
     }
 }
 
@@ -140,7 +148,20 @@ pub(super) fn put(
     tx.put(Tab::Failures, key, &failure)
 }
 
-/// The work succeeded, or was given up by a person. Answers the row that was there.
+/// The work succeeded. Answers the row that was there.
+pub(super) fn cure(
+    tx: &mut Txn<'_>,
+    subject: &Subject,
+    now: Timestamp,
+) -> Result<Option<FailureRow>, StoreError> {
+    let cured = clear(tx, subject)?;
+    if cured.is_some() {
+        tx.put_number(Tab::Meta, CURED.to_vec(), now.as_millis().cast_unsigned())?;
+    }
+    Ok(cured)
+}
+
+/// As `cure`, or given up by a person.
 pub(super) fn clear(tx: &mut Txn<'_>, subject: &Subject) -> Result<Option<FailureRow>, StoreError> {
     let of_subject = subject.row();
     let Some(id) = tx.get(Tab::FailureOf, &of_subject)? else {

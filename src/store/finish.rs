@@ -8,10 +8,11 @@ use super::jobs::{self, Job, Want};
 use super::orders::Draft;
 use super::txn::Txn;
 use super::{
-    Claim, Finished, Incident, Store, StoreError, SyncOutcome, changes, connections, incidents, syncs,
+    Claim, Finished, Incident, Store, StoreError, SyncOutcome, actions, changes, connections, incidents,
+    syncs,
 };
 use crate::model::{
-    ConnectionStatus, Event, EventKind, Failure, FailureKind, Lane, Observation, OrderKey, SyncError,
+    ConnectionStatus, Event, EventKind, Failure, FailureKind, Lane, Observation, OrderKey, SyncError, SyncId,
     SyncInfo, SyncState, Timestamp,
 };
 use crate::sync::{Applied, Merged, Merging, merge};
@@ -81,7 +82,7 @@ impl Finishing {
         let known = Draft::open(tx, key)?;
         let merging = Merging { key, channel_kind: kind, trigger: self.claim.lane.trigger(), now: self.now };
         let merged = merge(known.as_ref().map(|draft| (&draft.order, &draft.person)), seen, merging);
-        let mut finished = Finished { changed: None, again: false, anomalies: Vec::new() };
+        let mut finished = Finished::default();
         let (mut draft, news) = match (merged, known) {
             (Merged::Applied(applied), known) => {
                 let Applied { order, person, created, events, fields, anomalies, .. } = *applied;
@@ -97,6 +98,8 @@ impl Finishing {
             (_, Some(known)) => (known, None),
             (_, None) => return Err(StoreError::NotFound("order")),
         };
+        let last = draft.order.last_action.as_ref();
+        finished.in_doubt = last.filter(|last| actions::may_have_acted(last.state)).map(|last| last.id);
         let was = draft.order.sync.state;
         let mended = draft.order.sync.error.is_some() || was == SyncState::Missing;
         if news.is_some() {
@@ -104,11 +107,13 @@ impl Finishing {
         } else if self.is_manual() || mended {
             draft.tell(self.event(EventKind::SyncSucceeded, "Up to date, nothing changed"));
         }
-        let misses = jobs::load(tx, key)?.map_or(0, |job| job.misses);
+        let job = jobs::load(tx, key)?;
+        let bulk = job.as_ref().and_then(|job| self.bulk_reached(job)).or(draft.order.sync.bulk);
+        let misses = job.map_or(0, |job| job.misses);
         finished.again = self.succeed(tx)?;
         let completed_later = incomplete && !finished.again && self.complete_later(tx, misses)?;
         let state = if finished.again || completed_later { SyncState::Pending } else { SyncState::Synced };
-        draft.order.sync = SyncInfo { state, last_success_at: Some(self.now), error: None };
+        draft.order.sync = SyncInfo { state, last_success_at: Some(self.now), error: None, bulk };
         if let Some((created, fields)) = news {
             let seq = changes::append(tx, &draft.order, created, fields, self.now)?;
             finished.changed = Some(changed(&draft.order, created, seq, stamp, self.now));
@@ -179,7 +184,7 @@ impl Finishing {
         let again = self.settle(tx, Some(error))?;
         draft.order.sync.state = if again { SyncState::Pending } else { SyncState::Synced };
         draft.save(tx)?;
-        Ok(Finished { changed: None, again, anomalies })
+        Ok(Finished { again, anomalies, ..Finished::default() })
     }
 
     fn gone(&self, tx: &mut Txn<'_>, mut draft: Draft, error: SyncError) -> Result<Finished, StoreError> {
@@ -195,7 +200,7 @@ impl Finishing {
         draft.order.sync.state = if again { SyncState::Pending } else { SyncState::Missing };
         draft.order.sync.error = Some(error);
         draft.save(tx)?;
-        Ok(Finished { changed: None, again, anomalies: Vec::new() })
+        Ok(Finished { again, ..Finished::default() })
     }
 
     /// Perhaps too new to be read: looked for again, unless only a person asked for it.
@@ -260,7 +265,7 @@ impl Finishing {
         if (retry_at.is_none() && !again) || self.is_worth_telling(tx, failure)? {
             incidents::open(tx, failed(key, failure, error), self.now)?;
         }
-        Ok(Finished { changed: None, again, anomalies: Vec::new() })
+        Ok(Finished { again, ..Finished::default() })
     }
 
     /// An order that goes on failing is told before it is parked, hours later; not while its whole
@@ -275,7 +280,7 @@ impl Finishing {
     /// The run succeeded: no failure is left. Answers whether the order is wanted again.
     fn succeed(&self, tx: &mut Txn<'_>) -> Result<bool, StoreError> {
         let subject = Subject::Sync(self.key().clone());
-        if failures::clear(tx, &subject)?.is_some() {
+        if failures::cure(tx, &subject, self.now)?.is_some() {
             incidents::close(tx, &format!("order:{}", self.key()), self.now)?;
         }
         self.settle(tx, None)
@@ -338,10 +343,16 @@ impl Finishing {
     }
 
     fn answer_bulk(&self, tx: &mut Txn<'_>, job: &mut Job, well: bool) -> Result<(), StoreError> {
-        if let Some(bulk) = job.bulk.take_if(|bulk| bulk.generation <= self.claim.seen) {
-            syncs::count(tx, bulk.sync, self.key(), well, self.now)?;
+        if let Some(sync) = self.bulk_reached(job) {
+            job.bulk = None;
+            syncs::count(tx, sync, self.key(), well, self.now)?;
         }
         Ok(())
+    }
+
+    /// The bulk sync that has its answer with this run.
+    fn bulk_reached(&self, job: &Job) -> Option<SyncId> {
+        job.bulk.filter(|bulk| bulk.generation <= self.claim.seen).map(|bulk| bulk.sync)
     }
 }
 

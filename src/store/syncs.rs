@@ -1,16 +1,22 @@
 //! Syncs that somebody asked for, of one order or of a whole channel, and how they are getting on.
 
-use super::absorb::{Absorbed, How, absorb};
+use std::collections::BTreeMap;
+
+use super::absorb::{Absorbed, How, absorb, order_of_alias};
 use super::rows::{GO_ON, Rows, STOP, Span};
 use super::tables::Tab;
 use super::txn::Txn;
 use super::{
-    Effects, PageIn, Store, StoreError, SyncPhase, SyncRunState, SyncStatus, codec, deliveries, keys,
+    Effects, PageIn, Store, StoreError, SyncPhase, SyncRunState, SyncStatus, codec, deliveries, jobs, keys,
 };
-use crate::model::{ChannelId, Failure, Lane, OrderKey, SyncError, SyncId, Timestamp, Trigger};
+use crate::model::{
+    ChannelId, Failure, Lane, Order, OrderKey, SyncError, SyncId, Tiding, Timestamp, Trigger,
+};
 
 /// So many of a bulk sync's failed orders are named.
 const FAILED_NAMED: usize = 200;
+/// So many syncs are looked at for the last ones of whole channels.
+const LOOKED_BACK: usize = 2_000;
 /// How long an ended sync can be asked for.
 const KEPT_FOR: std::time::Duration = std::time::Duration::from_hours(24 * 7);
 
@@ -43,11 +49,13 @@ impl Store {
             if !is_running(tx, sync)? {
                 return Ok(effects);
             }
-            let how =
-                How { bulk: Some(sync), ..How::listing(&channel, kind, Trigger::Bulk, Lane::Bulk, now) };
+            let listing = How::listing(&channel, kind, Trigger::Bulk, Lane::Bulk, now);
             let (mut found, mut done) = (0, 0);
             for tiding in page.tidings {
+                let known = is_counted(tx, sync, &channel, &tiding)?;
+                let how = How { bulk: (!known).then_some(sync), ..listing };
                 match absorb(tx, &how, tiding, &mut effects)? {
+                    _ if known => {}
                     Absorbed::Settled => (found, done) = (found + 1, done + 1),
                     Absorbed::Queued { counted: true } => found += 1,
                     Absorbed::Queued { counted: false } | Absorbed::Noted => {}
@@ -89,6 +97,21 @@ impl Store {
         .await
     }
 
+    /// The newest bulk sync of each channel, ended or not, among the newest syncs. Table `syncs`.
+    pub fn last_bulks(&self) -> Result<BTreeMap<ChannelId, SyncId>, StoreError> {
+        let mut last = BTreeMap::new();
+        let mut looked = 0;
+        self.snapshot()?.walk(Tab::Syncs, &Span::all().backwards(), &mut |key, bytes| {
+            let status: SyncStatus = codec::decode(Tab::Syncs, key, bytes)?;
+            if status.order.is_none() {
+                last.entry(status.channel).or_insert(status.id);
+            }
+            looked += 1;
+            if looked < LOOKED_BACK { GO_ON } else { STOP }
+        })?;
+        Ok(last)
+    }
+
     /// How a sync of either kind is getting on; `None` for one that never was or ended long ago.
     pub fn sync_status(&self, sync: SyncId) -> Result<Option<SyncStatus>, StoreError> {
         load(&self.snapshot()?, sync)
@@ -110,6 +133,34 @@ pub(super) fn is_running(rows: &impl Rows, sync: SyncId) -> Result<bool, StoreEr
 pub(super) fn running(rows: &impl Rows, channel: &ChannelId) -> Result<Option<SyncId>, StoreError> {
     let id = rows.get(Tab::Bulk, &keys::Key::of(channel).done())?;
     Ok(id.and_then(|id| uuid::Uuid::from_slice(&id).ok()).map(SyncId))
+}
+
+/// The bulk sync has counted the order of this tiding already: lists overlap, move while they are
+/// read, and are begun anew. Of failed orders, those that it names.
+fn is_counted(
+    tx: &mut Txn<'_>,
+    sync: SyncId,
+    channel: &ChannelId,
+    tiding: &Tiding,
+) -> Result<bool, StoreError> {
+    let order = match tiding {
+        Tiding::Seen(seen) => Some(seen.order.clone()),
+        Tiding::Hint { order, .. } => Some(order.clone()),
+        Tiding::Alias(alias) => order_of_alias(tx, channel, alias)?,
+        _ => None,
+    };
+    let Some(order) = order else { return Ok(false) };
+    let key = OrderKey::new(channel.clone(), order);
+    let row = keys::order(&key);
+    let in_step = match tx.record::<Order>(Tab::Orders, &row) {
+        Ok(order) => order.is_some_and(|order| order.sync.bulk == Some(sync)),
+        // Told where the order is taken in.
+        Err(StoreError::Corrupt(_)) => false,
+        Err(error) => return Err(error),
+    };
+    let waits = jobs::load(tx, &key)?.is_some_and(|job| job.bulk.is_some_and(|bulk| bulk.sync == sync));
+    let failed = load(tx, sync)?.is_some_and(|status| status.failed_orders.contains(&key));
+    Ok(in_step || waits || failed)
 }
 
 /// A new sync; of a whole channel when `order` is `None`.

@@ -79,6 +79,22 @@ impl Bench {
         self.store.store_page(&tienda(), KIND, "orders", page, self.now).await.expect("page")
     }
 
+    /// A bulk sync that has just begun.
+    async fn bulk(&self) -> SyncId {
+        let asked = Command::SyncChannel { channel: tienda(), since: start() };
+        let CommandAnswer::Sync(sync) = self.store.command(asked, by("ana"), self.now).await.expect("asked")
+        else {
+            panic!("a sync")
+        };
+        sync
+    }
+
+    /// A page of a bulk sync.
+    async fn list(&self, sync: SyncId, tidings: Vec<Tiding>) {
+        let page = PageIn { tidings, ..PageIn::default() };
+        self.store.store_bulk_page(&tienda(), KIND, sync, page, self.now).await.expect("page");
+    }
+
     async fn claim(&self) -> Vec<Claim> {
         self.store.claim_due(&tienda(), 10, Vec::new(), Lane::Bulk, self.now).await.expect("claims")
     }

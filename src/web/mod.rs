@@ -29,7 +29,7 @@ pub mod testing;
 pub mod desk {
     pub use super::api::{
         Wish, begin_sync, capabilities, channel_capabilities, columns, connection_status, consent_address,
-        eta, left, prove, put_back, request, revoke_key, secrets, shown, stop_sync, sync_order,
+        credentials, eta, left, prove, put_back, request, revoke_key, shown, stop_sync, sync_order,
     };
 }
 

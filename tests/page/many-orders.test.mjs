@@ -58,7 +58,7 @@ journey("17. a bulk sync with progress goes on after a kill", async (t) => {
   t.after(() => world.shopify.recovers());
   await world.shopify.fails({ fault: "lost", times: null });
   const { ids } = await world.shopify.ask("POST", "orders", { count: many, placed_at: days(2) });
-  await world.shopify.fails({ operation: "nodes", fault: "delay", ms: 500, times: null });
+  await world.shopify.fails({ operation: "nodes", fault: "delay", ms: 1_500, times: null });
   // At an address that stays when the daemon comes back.
   const line = await world.behindALine();
   t.after(() => line.close());
@@ -87,7 +87,7 @@ journey("17. a bulk sync with progress goes on after a kill", async (t) => {
   await world.shopify.recovers();
   await until("the end of the run", () => isOver(id), 120_000);
   const told = await seen;
-  assert.ok(onlyGrow(told).length > 0, "the time left was told");
+  assert.ok(onlyGrow(told).length > 1, "the time left was told");
   assert.ok(told.at(-1).done >= halfway.done);
   const over = await run(id);
   assert.deepEqual([over.state, over.done, over.failed], ["done", over.found, 0]);
@@ -102,37 +102,29 @@ journey("17. a bulk sync with progress goes on after a kill", async (t) => {
 
 journey("17. a bulk sync names what could not be read", async (t) => {
   t.after(() => world.shopify.recovers());
+  const { ids } = await world.shopify.ask("POST", "orders", { count: 15, lines: [pot] });
+  await until("the orders", async () => (await Promise.all(ids.map((id) => world.api(`orders/shopify:${id}`).catch(() => null)))).every(Boolean), 60_000);
+  // All change unnoticed. Three are deleted then, which the index behind Shopify's list does not know yet.
   await world.shopify.fails({ fault: "lost", times: null });
-  const { orders } = await world.shopify.ask("GET", "orders?limit=30");
-  const changed = orders.map((order) => order.order_id);
-  for (const id of changed) await world.shopify.happens(`shopify:${id}`, { deed: "cancel" });
-  await world.shopify.fails({ operation: "nodes", fault: "delay", ms: 1_500, times: null });
-  // Shopify's own list trails its changes by seconds: asked until it shows some that are not read yet.
-  const unread = await until("the list", async () => {
-    const { sync_id: id } = await world.api("channels/shopify/sync", { since: days(30) });
-    await until("its listing", async () => (await run(id)).phase === "syncing" || (await isOver(id)));
-    const { items } = await world.api("orders?channel=shopify&status=cancelled&limit=200");
-    const left = changed.filter((order) => !items.some((known) => known.channel_order_id === order));
-    const { state, found, done } = await run(id);
-    if (state === "running" && found - done >= 3 && left.length >= 3) return left;
-    await until("its end", () => isOver(id));
-    return null;
-  }, 60_000);
-  // Three are gone before they are read.
-  for (const id of unread.slice(-3)) await world.shopify.happens(`shopify:${id}`, { deed: "delete" });
+  const gone = ids.slice(0, 3);
+  for (const id of ids) await world.shopify.happens(`shopify:${id}`, { deed: "cancel" });
+  for (const id of gone) await world.shopify.happens(`shopify:${id}`, { deed: "delete", listed: true });
+  const changed = Date.now();
+  await until("the list, which trails by two seconds", () => Date.now() - changed > 3_000);
   const ana = await comes("ana");
   await ana.goes("/channels/shopify");
-  const group = ana.page.getByRole("group", { name: /^(Syncing orders|Orders synced)/ });
-  await ana.page.getByRole("group", { name: /^Orders synced/ }).waitFor({ timeout: 60_000 });
-  await group.getByText(new RegExp(`^[\\d,]+ in step$`)).waitFor();
-  // One that was read a moment before it went has not failed.
-  const failed = group.getByRole("link", { name: /^[123] failed$/ });
-  const many = Number.parseInt(await failed.innerText(), 10);
-  await failed.click();
+  const id = await starts(ana);
+  const group = ana.page.getByRole("group", { name: /^Orders synced/ });
+  await group.waitFor({ timeout: 60_000 });
+  const { found, done, failed } = await run(id);
+  assert.deepEqual([done, failed], [found - 3, 3]);
+  await group.getByText(`${done.toLocaleString("en")} in step`, { exact: true }).waitFor();
+  await group.getByRole("link", { name: "3 failed" }).click();
   await ana.heading("Failures").waitFor();
   await ana.page.getByText("Only of this bulk sync").waitFor();
   const lines = ana.page.getByRole("listitem").filter({ hasText: "sync of the order" });
-  assert.equal(await lines.count(), many, "just these");
+  const named = await lines.getByRole("link").evaluateAll((links) => links.map((link) => link.getAttribute("href")));
+  assert.deepEqual(named.toSorted(), gone.map((id) => `/orders/shopify:${id}`).toSorted(), "just these");
   await ana.link("All failures").click();
   await ana.page.waitForURL(/\/failures$/);
   await ana.leaves();
@@ -162,7 +154,9 @@ journey("18. stop it", async (t) => {
   await ana.page.reload();
   await ana.page.getByText("Stopped. What is done stays.").waitFor();
   assert.equal((await run(id)).done, done, "what is done stays");
-  await ana.link("Sync orders").waitFor();
+  // Nothing has to be waited for before the next one.
+  await ana.link("Sync orders").click();
+  await ana.page.getByRole("dialog", { name: "Sync orders" }).getByRole("button", { name: "Sync orders" }).waitFor();
   await ana.leaves();
 });
 
@@ -250,5 +244,6 @@ journey("19. failures and retry", async (t) => {
   for (const { id } of (await world.api("failures?limit=200")).items) await world.api(`failures/${id}/dismiss`, {});
   await ana.goes("/failures");
   await ana.page.getByText("Nothing has failed.").waitFor();
+  await ana.page.getByText(/^Last failure: over since \d\d:\d\d/).waitFor();
   await ana.leaves();
 });

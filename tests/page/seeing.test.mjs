@@ -29,6 +29,7 @@ journey("1. all is quiet", async () => {
   }
 });
 
+// At Walmart, which says how long to wait. Amazon does not, so there nobody can say until when.
 journey("2. a channel is behind", async (t) => {
   t.after(() => world.walmart.recovers());
   const { ids } = await world.walmart.ask("POST", "orders", { count: 37, lines: [pot] });
@@ -111,6 +112,17 @@ journey("3. a channel must be reconnected", async () => {
     assert.equal(events.filter((event) => event.kind === "created").length, 1, key);
   }
   for (const reader of [ana, luis]) await reader.leaves();
+});
+
+journey("3. a channel without a consent names what can be wrong", async () => {
+  const luis = await comes("luis");
+  await luis.goes("/channels/walmart/reconnect");
+  await luis.heading("Reconnect Walmart").waitFor();
+  const config = luis.page.getByText("[channels.walmart]");
+  for (const key of ["client_id = …", "client_secret = …"]) assert.ok((await config.innerText()).includes(key), key);
+  await luis.page.getByText(/config\.toml, reload, then test/).waitFor();
+  await luis.isAccessible();
+  await luis.leaves();
 });
 
 journey("4. quiet is not broken", async (t) => {

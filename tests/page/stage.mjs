@@ -17,8 +17,8 @@ async function begin() {
 }
 after(async () => { await browser?.close(); await world?.end(); });
 
-/** A journey, told in the words of those who walk it. */
-export const journey = (name, act) => test(name, { timeout: 300_000 }, async (t) => {
+/** A journey, told in the words of those who walk it; `patience` for one that takes longer, in milliseconds. */
+export const journey = (name, act, patience = 300_000) => test(name, { timeout: patience }, async (t) => {
   await (begun ??= begin());
   await act(t);
 });

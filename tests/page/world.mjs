@@ -106,7 +106,7 @@ export class World {
     const path = join(this.folder, "config.toml");
     const env = { ...process.env, FENICIA_LOG: "warn" };
     this.daemon = spawn(binary, ["run", "--config", path], { stdio: ["ignore", "ignore", "inherit"], env });
-    const at = await until("the daemon", () => readFile(join(this.folder, "data/addresses.json"), "utf8").then(JSON.parse).catch(() => null));
+    const at = await until("the daemon", () => readFile(join(this.folder, "data/addresses.json"), "utf8").then(JSON.parse).catch(() => null), 60_000);
     this.url = `http://${at.admin}`;
     this.webhooks = `http://${at.webhooks}`;
     this.key = (await readFile(join(this.folder, "data/admin.key"), "utf8")).trim();

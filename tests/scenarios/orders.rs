@@ -68,7 +68,7 @@ async fn an_order_that_was_deleted_is_missing_and_its_copy_stays() {
     for shop in &market.shops {
         let order = shop.orders(1).remove(0);
         let before = market.client().until(&shop.path(&order), |_| true).await;
-        if !shop.happen(&order, &Deed::Delete) {
+        if !shop.happen(&order, &Deed::Delete { listed: false }) {
             continue;
         }
         market.sync(shop, &order).await;

@@ -52,7 +52,7 @@ pub(super) static LINES: &[Line] = &[
     ["the order is not in the channel any more.", "El pedido ya no está en el canal.", "O pedido não está mais no canal."],
     ["the order is not stored here.", "El pedido no está guardado aquí.", "O pedido não está guardado aqui."],
     ["The answer of the channel was lost, and the order does not show the change.", "La respuesta del canal se perdió y el pedido no muestra el cambio.", "A resposta do canal se perdeu e o pedido não mostra a mudança."],
-    ["Whether it was done is not to be learnt from here: look in the marketplace, then retry or dismiss.", "Desde aquí no se puede saber si se hizo: revisa en el canal y luego reintenta o descarta.", "Daqui não dá para saber se foi feito: verifique no canal e depois tente de novo ou dispense."],
+    ["Whether it was done is not to be learnt from here: look in the marketplace, then sync the order.", "Desde aquí no se puede saber si se hizo: revisa en el canal y luego sincroniza el pedido.", "Daqui não dá para saber se foi feito: verifique no canal e depois sincronize o pedido."],
     ["the read was interrupted by a stop or a restart.", "Un paro o un reinicio interrumpió la lectura.", "Uma parada ou um reinício interrompeu a leitura."],
     ["the answer did not mention the order that was asked for.", "La respuesta no menciona el pedido que se pidió.", "A resposta não menciona o pedido consultado."],
     ["the channel answered the same page again and again.", "El canal respondió una y otra vez la misma página.", "O canal respondeu a mesma página várias vezes."],

@@ -4,6 +4,8 @@ use super::Line;
 
 #[rustfmt::skip]
 pub(super) static LINES: &[Line] = &[
+    ["It may have been done already.", "Puede que ya se haya hecho.", "Pode já ter sido feito."],
+    ["Look at the marketplace, then press Sync.", "Revisa en el canal y luego pulsa Sincronizar.", "Verifique no canal e depois aperte Sincronizar."],
     ["The order has several parcels.", "El pedido tiene varios paquetes.", "O pedido tem vários pacotes."],
     ["The order has several shipments.", "El pedido tiene varios envíos.", "O pedido tem vários envios."],
     ["Say which one.", "Di cuál.", "Diga qual."],

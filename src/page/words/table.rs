@@ -347,6 +347,7 @@ words! {
     meanwhile: "Meanwhile", "Mientras tanto", "Enquanto isso";
     details_for_support: "Details for support", "Datos para soporte", "Dados para o suporte";
     tries_again_at: "fenicia tries again at {t}.", "fenicia vuelve a intentar a las {t}.", "fenicia tenta de novo às {t}.";
+    looks_again_at: "fenicia looks again at {t}.", "fenicia vuelve a revisar a las {t}.", "fenicia verifica de novo às {t}.";
     not_repeated: "Not repeated by itself.", "No se repite solo.", "Não se repete sozinho.";
     checks_paused: "Checks are paused; messages are still received.", "Las revisiones están en pausa; los avisos se siguen recibiendo.", "As verificações estão pausadas; os avisos continuam chegando.";
     messages_still_kept: "Messages are still received and kept.", "Los avisos se siguen recibiendo y guardando.", "Os avisos continuam sendo recebidos e guardados.";
@@ -449,6 +450,7 @@ words! {
     filter_failures: "Filter failures", "Filtrar fallas", "Filtrar falhas";
     cause: "Cause", "Causa", "Causa";
     any_cause: "Any cause", "Cualquiera", "Qualquer";
+    last_failure_over: "Last failure: over since {t}.", "Última falla: resuelta desde {t}.", "Última falha: resolvida desde {t}.";
     nothing_failed: "Nothing has failed.", "Nada ha fallado.", "Nada falhou.";
     open_failures_one: "{n} open failure", "{n} falla abierta", "{n} falha aberta";
     open_failures_other: "{n} open failures", "{n} fallas abiertas", "{n} falhas abertas";

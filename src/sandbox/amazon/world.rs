@@ -264,7 +264,7 @@ impl Order {
                 self.instruction = Some(text.clone());
                 Ok(())
             }
-            Deed::Tag { .. } | Deed::Delete => Err(Refused::new("Amazon knows no such thing")),
+            Deed::Tag { .. } | Deed::Delete { .. } => Err(Refused::new("Amazon knows no such thing")),
             Deed::Cancel => {
                 self.must_be(&["PENDING", "PENDING_AVAILABILITY", "UNSHIPPED"])?;
                 self.phase = Phase::Cancelled;

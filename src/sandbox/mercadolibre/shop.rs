@@ -291,7 +291,7 @@ pub(super) fn happen(
             ship(world, id, carrier.as_deref(), number, now)
         }
         Deed::Deliver => deliver(world, id, now),
-        Deed::Delete => {
+        Deed::Delete { .. } => {
             world.forget(id);
             Ok(vec![Event::order(id)])
         }

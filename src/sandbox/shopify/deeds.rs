@@ -15,7 +15,9 @@ use crate::model::{Timestamp, decimal};
 pub(super) fn happen(world: &mut World, id: u64, deed: &Deed, kit: &Kit) -> Result<Vec<Event>, Refused> {
     let now = kit.now();
     let order = world.order(id).ok_or_else(|| Refused::new("no such order"))?;
-    if order.cancelled.is_some() && !matches!(deed, Deed::Delete | Deed::Note { .. } | Deed::Tag { .. }) {
+    if order.cancelled.is_some()
+        && !matches!(deed, Deed::Delete { .. } | Deed::Note { .. } | Deed::Tag { .. })
+    {
         return Err(Refused::new("the order is cancelled"));
     }
     match deed {
@@ -51,7 +53,7 @@ pub(super) fn happen(world: &mut World, id: u64, deed: &Deed, kit: &Kit) -> Resu
             ship(world, id, carrier.as_deref(), tracking.as_deref(), *units, kit)
         }
         Deed::Deliver => deliver(world, id, now),
-        Deed::Delete => delete(world, id),
+        Deed::Delete { listed } => delete(world, id, *listed),
     }
 }
 
@@ -139,11 +141,15 @@ fn deliver(world: &mut World, id: u64, now: Timestamp) -> Result<Vec<Event>, Ref
         .collect())
 }
 
-fn delete(world: &mut World, id: u64) -> Result<Vec<Event>, Refused> {
+fn delete(world: &mut World, id: u64, listed: bool) -> Result<Vec<Event>, Refused> {
     if world.order(id).is_some_and(|order| order.cancelled.is_none()) {
         return Err(Refused::new("only a cancelled order can be deleted"));
     }
-    world.orders.remove(&id.to_string());
+    if listed {
+        world.orders.touch(&id.to_string(), |order| order.deleted = true);
+    } else {
+        world.orders.remove(&id.to_string());
+    }
     Ok(vec![Event { topic: "orders/delete", order: Some(id), body: json!({ "id": id }) }])
 }
 

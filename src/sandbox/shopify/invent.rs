@@ -65,6 +65,7 @@ impl World {
             fulfillment_orders,
             fulfillments: Vec::new(),
             test: flavour == Flavour::Test,
+            deleted: false,
         })
     }
 

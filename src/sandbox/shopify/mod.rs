@@ -271,7 +271,8 @@ impl Stand for Shopify {
     }
 
     fn truths(&self, after: Option<&str>, limit: usize) -> Vec<Truth> {
-        self.state().world.orders.after(after).take(limit).map(truth::of).collect()
+        let state = self.state();
+        state.world.orders.after(after).filter(|order| !order.deleted).take(limit).map(truth::of).collect()
     }
 
     fn native(&self, order: &str) -> Option<Value> {

@@ -29,6 +29,8 @@ pub(super) struct Order {
     pub fulfillment_orders: Vec<FulfillmentOrder>,
     pub fulfillments: Vec<Fulfillment>,
     pub test: bool,
+    /// Only the index of the list has it still.
+    pub deleted: bool,
 }
 
 #[derive(Clone, Debug)]

@@ -65,7 +65,7 @@ impl World {
     }
 
     pub(super) fn order(&self, id: u64) -> Option<&Order> {
-        self.orders.get(&id.to_string())
+        self.orders.get(&id.to_string()).filter(|order| !order.deleted)
     }
 
     /// The order of a fulfilment order, fulfilment or refund.

@@ -272,7 +272,7 @@ pub(super) fn happen(world: &mut World, id: &str, deed: &Deed, kit: &Kit) -> Res
             ship(world, id, carrier.as_deref(), number.clone(), *units, kit)
         }
         Deed::Deliver => deliver(world, id, now),
-        Deed::Delete => {
+        Deed::Delete { .. } => {
             world.orders.remove(id);
             Ok(Vec::new())
         }

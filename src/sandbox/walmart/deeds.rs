@@ -37,7 +37,7 @@ pub(super) fn happen(order: &mut Order, deed: &Deed, kit: &Kit) -> Result<(), Re
         Deed::Pay => Err(Refused::new("Walmart charges the customer when a line is shipped")),
         Deed::ChangeAddress { .. } => Err(Refused::new("a customer cannot change the address at Walmart")),
         Deed::Note { .. } | Deed::Tag { .. } => Err(Refused::new("Walmart has neither notes nor tags")),
-        Deed::Delete => Err(Refused::new("Walmart deletes no purchase order")),
+        Deed::Delete { .. } => Err(Refused::new("Walmart deletes no purchase order")),
     }
 }
 

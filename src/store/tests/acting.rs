@@ -134,6 +134,29 @@ async fn an_unknown_outcome_is_looked_at_before_anything_is_sent_again() {
 }
 
 #[tokio::test]
+async fn an_action_in_doubt_is_done_once_the_order_shows_it() {
+    let mut bench = Bench::with_order().await;
+    let id = bench.act(cancel()).await.expect("queued");
+    bench.store.intend_action(id, Memo::new(), bench.now).await.expect("begun");
+    let doubtful = |failure, look_at| ActionResult::Doubtful { failure, memo: Memo::new(), look_at };
+    let in_an_hour = bench.now.plus(Duration::from_hours(1));
+    bench.settle(id, doubtful(Failure::timeout("no answer"), in_an_hour)).await;
+    bench.store.action_was_seen(id, bench.now).await.expect("seen");
+    assert_eq!(bench.due(), [id], "looked at by its own run, which owns it");
+
+    bench.settle(id, ActionResult::Unknown { failure: Failure::timeout("no answer") }).await;
+    assert_eq!(bench.store.last_cured().expect("read"), None);
+    let at = bench.later(60);
+    bench.store.action_was_seen(id, at).await.expect("seen");
+    let action = bench.store.action(id).expect("read").expect("kept");
+    assert_eq!((action.state, action.error, action.attempts), (ActionState::Done, None, 1));
+    assert!(bench.store.failures(None, None, 10).expect("failures").items.is_empty());
+    assert_eq!(bench.store.last_cured().expect("read"), Some(at));
+    assert_eq!(bench.kinds("tienda:1").last(), Some(&"action_done"));
+    bench.store.action_was_seen(id, at).await.expect("nothing more");
+}
+
+#[tokio::test]
 async fn an_action_needs_a_stored_order() {
     let bench = Bench::configured().await;
     assert!(matches!(bench.act(cancel()).await, Err(CommandError::NotFound("order"))));

@@ -87,18 +87,14 @@ async fn a_refused_command_leaves_nothing_behind() {
 #[tokio::test]
 async fn a_bulk_sync_counts_to_its_end() {
     let mut bench = Bench::configured().await;
-    let asked = || Command::SyncChannel { channel: tienda(), since: start() };
-    let CommandAnswer::Sync(sync) = bench.store.command(asked(), by("ana"), bench.now).await.expect("asked")
-    else {
-        panic!("a sync")
-    };
-    let refused = bench.store.command(asked(), by("bea"), bench.now).await;
+    let sync = bench.bulk().await;
+    let asked = Command::SyncChannel { channel: tienda(), since: start() };
+    let refused = bench.store.command(asked, by("bea"), bench.now).await;
     assert!(matches!(refused, Err(CommandError::Running(running)) if running == sync));
     assert_eq!(bench.store.running_bulk(&tienda()).expect("read"), Some(sync));
 
     let whole = tiding(seen("1", Source::Listing, bench.now, OrderStatus::Accepted));
-    let page = PageIn { tidings: vec![whole, hint("2"), hint("3"), hint("3")], ..PageIn::default() };
-    bench.store.store_bulk_page(&tienda(), KIND, sync, page, bench.now).await.expect("page");
+    bench.list(sync, vec![whole, hint("2"), hint("3"), hint("3")]).await;
     let status = || bench.store.sync_status(sync).expect("read").expect("known");
     assert_eq!((status().found, status().done, status().phase), (3, 1, SyncPhase::Listing));
     bench.store.end_bulk_listing(sync, None, bench.now).await.expect("listed");
@@ -122,16 +118,48 @@ async fn a_bulk_sync_counts_to_its_end() {
 }
 
 #[tokio::test]
+async fn a_bulk_sync_counts_an_order_once_however_often_it_is_listed() {
+    let mut bench = Bench::configured().await;
+    let sync = bench.bulk().await;
+    let whole = |bench: &Bench, id: &str| tiding(seen(id, Source::Listing, bench.now, OrderStatus::Accepted));
+    let counts = |bench: &Bench| {
+        let status = bench.store.sync_status(sync).expect("read").expect("known");
+        (status.found, status.done, status.failed)
+    };
+    let page = vec![whole(&bench, "1"), whole(&bench, "1"), hint("2"), hint("3"), hint("4")];
+    bench.list(sync, page).await;
+    assert_eq!(counts(&bench), (4, 1, 0));
+    // The one that is read and the one that cannot be, before the next page shows them again.
+    for claim in bench.claim().await {
+        let outcome = match claim.order.order.as_str() {
+            "2" => found(seen("2", Source::Fetch, bench.now, OrderStatus::Accepted)),
+            "3" => SyncOutcome::Failed { failure: Failure::invalid("no"), retry_at: None },
+            _ => continue,
+        };
+        bench.finish(claim, outcome).await;
+    }
+    assert_eq!(counts(&bench), (4, 2, 1));
+    // The edge of a page, and one that changed meanwhile and moved to the end of the list.
+    bench.later(60);
+    let page = vec![whole(&bench, "1"), hint("2"), hint("3"), whole(&bench, "4"), hint("5")];
+    bench.list(sync, page).await;
+    assert_eq!(counts(&bench), (5, 2, 1), "only the fifth is new");
+    bench.store.end_bulk_listing(sync, None, bench.now).await.expect("listed");
+
+    // Another bulk sync counts them anew.
+    bench.store.command(Command::StopSync(sync), by("ana"), bench.now).await.expect("stopped");
+    let next = bench.bulk().await;
+    assert_eq!(bench.store.last_bulks().expect("read"), [(tienda(), next)].into());
+    bench.list(next, vec![whole(&bench, "1"), hint("2")]).await;
+    assert_eq!(bench.store.sync_status(next).expect("read").expect("known").found, 2);
+}
+
+#[tokio::test]
 async fn a_stopped_bulk_sync_leaves_no_work() {
     let bench = Bench::configured().await;
     bench.poll(vec![tiding(seen("1", Source::Listing, bench.now, OrderStatus::Accepted))]).await;
-    let asked = Command::SyncChannel { channel: tienda(), since: start() };
-    let CommandAnswer::Sync(sync) = bench.store.command(asked, by("ana"), bench.now).await.expect("asked")
-    else {
-        panic!("a sync")
-    };
-    let page = PageIn { tidings: vec![hint("1"), hint("2")], ..PageIn::default() };
-    bench.store.store_bulk_page(&tienda(), KIND, sync, page, bench.now).await.expect("page");
+    let sync = bench.bulk().await;
+    bench.list(sync, vec![hint("1"), hint("2")]).await;
     assert_eq!(bench.order("tienda:1").sync.state, SyncState::Pending);
     bench.store.command(Command::StopSync(sync), by("ana"), bench.now).await.expect("stopped");
     assert_eq!(bench.store.sync_status(sync).expect("read").expect("known").state, SyncRunState::Cancelled);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Delivery, Failure, Lane, Observation, OrderKey, OrderStatus, Timestamp};
+use crate::model::{ActionId, Delivery, Failure, Lane, Observation, OrderKey, OrderStatus, Timestamp};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Accepted {
@@ -102,5 +102,7 @@ pub struct Finished {
     pub changed: Option<Changed>,
     /// Wanted again meanwhile: due now.
     pub again: bool,
+    /// The order's last action, if nobody knows what came of it: the order may tell.
+    pub in_doubt: Option<ActionId>,
     pub anomalies: Vec<String>,
 }

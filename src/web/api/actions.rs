@@ -8,6 +8,7 @@ use super::error::ErrorJson;
 use super::order::capabilities;
 use super::{Answer, Call, no_order, surprised};
 use crate::actors::Connection;
+use crate::channel::Refused;
 use crate::model::{
     Action, ActionId, ActionRequest, ActionState, CancelReason, Item, Order, OrderKey, ShipLine,
 };
@@ -94,7 +95,14 @@ pub async fn request(api: &Api, key: OrderKey, wish: Wish, asked: Asked) -> Resu
     let ((order, _), actions) = found.ok_or_else(|| no_order(&key.to_string()))?;
     let connection = able(api, &order)?;
     let request = wish.against(&order, &under_way(&actions?), api, &connection)?;
-    let memo = connection.channel.prepare(&order, &request, api.now())?;
+    let memo = match connection.channel.prepare(&order, &request, api.now()) {
+        Ok(memo) => memo,
+        // The code goes by what the order says of itself, whether or not the reason may pass.
+        Err(Refused::Conflict { why }) if !is_supported(&order, &request, &connection, api) => {
+            return Err(Problem::new(Code::Unsupported, why));
+        }
+        Err(refused) => return Err(refused.into()),
+    };
     match api.store.command(Command::Act { order: key, request, memo }, asked, api.now()).await? {
         CommandAnswer::Action(id) => {
             api.handle.nudge(&connection.id);
@@ -102,6 +110,16 @@ pub async fn request(api: &Api, key: OrderKey, wish: Wish, asked: Asked) -> Resu
             Ok(id)
         }
         other => Err(surprised(&other)),
+    }
+}
+
+fn is_supported(order: &Order, request: &ActionRequest, connection: &Connection, api: &Api) -> bool {
+    let can = capabilities(order, Some(connection), api.now());
+    match request {
+        ActionRequest::Ship { .. } => can.ship.supported,
+        ActionRequest::Tracking { .. } => can.tracking.supported,
+        ActionRequest::Cancel { .. } => can.cancel.supported,
+        ActionRequest::Acknowledge => true,
     }
 }
 

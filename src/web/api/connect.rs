@@ -71,17 +71,21 @@ pub fn address(api: &Api, channel: &str) -> Result<String, Problem> {
 }
 
 /// The keys of the config that give access.
-pub fn secrets(connection: &Connection) -> impl Iterator<Item = &'static Key> + use<> {
-    connection.kind.keys.iter().filter(|key| matches!(key.shape, Shape::Secret))
+pub fn credentials(connection: &Connection) -> impl Iterator<Item = &'static Key> + use<> {
+    connection.kind.keys.iter().filter(|key| match key.shape {
+        Shape::Secret => true,
+        Shape::Text => key.required,
+        Shape::Choice(_) | Shape::TextList | Shape::SecretList | Shape::Flag => false,
+    })
 }
 
 /// Which keys of the config take the place of a consent, and where their values come from.
 fn without_consent(connection: &Connection) -> String {
-    let secrets: Vec<_> = secrets(connection).map(|key| format!("{} ({})", key.name, key.help)).collect();
+    let keys: Vec<_> = credentials(connection).map(|key| format!("{} ({})", key.name, key.help)).collect();
     format!(
-        "{} is connected by config.toml, not by a consent in a browser. Write what is out of date anew under [channels.{}]: {}. Then reload.",
+        "{} is connected by config.toml, not by a consent in a browser. Write what is wrong or out of date anew under [channels.{}]: {}. Then reload.",
         connection.kind.title,
         connection.id,
-        secrets.join("; ")
+        keys.join("; ")
     )
 }

@@ -38,7 +38,7 @@ use crate::store::{Asked, Command, CommandAnswer, CommandError};
 pub use actions::{Wish, left, request};
 pub use channels::{abilities as channel_capabilities, prove, status as connection_status};
 pub use columns::names as columns;
-pub use connect::{address as consent_address, secrets};
+pub use connect::{address as consent_address, credentials};
 pub use failures::put_back;
 pub use keys::revoke as revoke_key;
 pub use order::{capabilities, shown};

@@ -206,7 +206,7 @@ async fn the_list_finds_every_order_and_a_deleted_one_is_missing() {
         .collect();
     assert!(placed.iter().all(|order| found.contains(order)), "{found:?}");
     world.happen(&placed[0], &Deed::Cancel);
-    world.happen(&placed[0], &Deed::Delete);
+    world.happen(&placed[0], &Deed::Delete { listed: false });
     let gone = [ChannelOrderId::new(&placed[0]).expect("an id")];
     let fetched = world.channel.fetch(call(&world.tokens), &gone).await.expect("an answer");
     assert!(matches!(&fetched[..], [Fetched::Missing { reach: None, .. }]), "{fetched:?}");
