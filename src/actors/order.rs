@@ -109,7 +109,7 @@ async fn resolve(shared: &Shared, connection: &Connection, claim: &Claim, action
     match shared.store.action_was_seen(action.id, shared.clock.now()).await {
         Ok(()) => connection.wake(),
         Err(error) => {
-            tracing::warn!(action = %action.id, %error, "an action was seen done and stays in doubt")
+            tracing::warn!(action = %action.id, %error, "an action was seen done and stays in doubt");
         }
     }
 }

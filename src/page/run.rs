@@ -37,7 +37,7 @@ impl LastRuns {
             }
             Ok(())
         };
-        self.recalled.get_or_try_init(look).await.map(|()| ())
+        self.recalled.get_or_try_init(look).await.copied()
     }
 
     fn known(&self) -> MutexGuard<'_, HashMap<ChannelId, LastRun>> {

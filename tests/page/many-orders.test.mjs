@@ -104,9 +104,11 @@ journey("17. a bulk sync names what could not be read", async (t) => {
   t.after(() => world.shopify.recovers());
   const { ids } = await world.shopify.ask("POST", "orders", { count: 15, lines: [pot] });
   await until("the orders", async () => (await Promise.all(ids.map((id) => world.api(`orders/shopify:${id}`).catch(() => null)))).every(Boolean), 60_000);
+  // Those that were read once: one that only a webhook told of is looked for again before it counts as gone.
+  const gone = ids.slice(0, 3);
+  for (const id of gone) await world.sync(`shopify:${id}`);
   // All change unnoticed. Three are deleted then, which the index behind Shopify's list does not know yet.
   await world.shopify.fails({ fault: "lost", times: null });
-  const gone = ids.slice(0, 3);
   for (const id of ids) await world.shopify.happens(`shopify:${id}`, { deed: "cancel" });
   for (const id of gone) await world.shopify.happens(`shopify:${id}`, { deed: "delete", listed: true });
   const changed = Date.now();
