@@ -21,7 +21,7 @@ use crate::model::{ChannelId, Order, OrderKey, OrderStatus, Person, Timestamp};
 /// Rows that one page looks at before it is answered short, with a cursor to go on.
 const BUDGET: usize = 20_000;
 /// Steps through an index that cost as much as loading an order.
-const LOAD: usize = 12;
+const LOAD: usize = 20;
 /// Up to this many recently updated orders are sorted in memory.
 const RECENT: usize = 3_000;
 /// Most orders of one page.
