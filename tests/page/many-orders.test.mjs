@@ -217,7 +217,7 @@ journey("19. failures and retry", async (t) => {
   await world.shopify.fails({ fault: "lost", times: null });
   const before = await places(), first = lines(0).filter({ hasText: "sync of the order" }).first(), name = (await first.getByRole("link").first().innerText()).trim();
   await ana.button(`Retry ${name}`).click();
-  await ana.page.getByRole("status").getByText("1 put back to work.").waitFor();
+  await until("the answer", () => ana.said.some((said) => said.includes("1 put back to work.")));
   const cured = lines(0).filter({ hasText: name });
   // Of the line, or of its whole group.
   const note = () => cured.evaluate((line) => line.closest("[data-note]")?.dataset.note ?? "");
