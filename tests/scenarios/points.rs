@@ -17,7 +17,7 @@ use super::rows::ROWS;
 use super::support::Client;
 
 /// Operations that no story within seconds reaches, and what else proves them.
-const ELSEWHERE: [(&str, &str); 21] = [
+const ELSEWHERE: [(&str, &str); 22] = [
     ("address", "the tests of notifications"),
     ("settle_tellings", "the tests of notifications"),
     ("forget_other_targets", "the tests of notifications"),
@@ -27,6 +27,7 @@ const ELSEWHERE: [(&str, &str); 21] = [
     ("note_session", "the tests of sessions"),
     ("end_session", "the tests of sessions"),
     ("ping", "writes nothing"),
+    ("action_was_seen", "the story of an outcome that nobody knows"),
     ("resolve_delivery", "the story of packs and of names that nobody knows"),
     ("raise", "raised by hand over a shop that rests"),
     ("recover_claims", "writes only after a kill with work in flight"),
