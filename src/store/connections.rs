@@ -43,8 +43,12 @@ fn save(tx: &mut Txn<'_>, channel: &ChannelId, state: &ConnectionState) -> Resul
 
 /// Other tokens than those that were refused are in force.
 pub(super) fn revive_grant(tx: &mut Txn<'_>, channel: &ChannelId, now: Timestamp) -> Result<(), StoreError> {
-    incidents::close(tx, &renewal_key(channel), now)?;
-    match load(tx, channel)? {
+    let state = load(tx, channel)?;
+    // Of a channel that is down, the next success tells.
+    if state.as_ref().is_none_or(|state| state.status != ConnectionStatus::NeedsReconnect) {
+        incidents::close(tx, &renewal_key(channel), now)?;
+    }
+    match state {
         Some(state) if state.dead_grant.is_some() => {
             save(tx, channel, &ConnectionState { dead_grant: None, ..state })
         }
@@ -235,7 +239,7 @@ fn tell(
     match (state.status, failure) {
         (ConnectionStatus::Connected | ConnectionStatus::Disabled, None) => {
             failures::cure(tx, &subject, now)?;
-            recovered(tx, channel, state, now)
+            recovered(tx, channel, before, state, now)
         }
         (ConnectionStatus::NeedsReconnect, Some(failure)) if failure.kind == FailureKind::Permission => {
             failures::put(tx, &subject, failure.to_error(None), state.failures, now)?;
@@ -271,8 +275,10 @@ fn down(tx: &mut Txn<'_>, channel: &ChannelId, failure: &Failure, now: Timestamp
     } else {
         failure.kind.advice()
     };
+    // What was told ahead has come true: that is the same trouble.
+    let ahead = incidents::is_open(tx, &renewal_key(channel))?;
     let incident = Incident {
-        key: incident_key(channel),
+        key: if ahead { renewal_key(channel) } else { incident_key(channel) },
         kind: Incident::CHANNEL_DOWN,
         channel: Some(channel.clone()),
         order: None,
@@ -286,10 +292,14 @@ fn down(tx: &mut Txn<'_>, channel: &ChannelId, failure: &Failure, now: Timestamp
 fn recovered(
     tx: &mut Txn<'_>,
     channel: &ChannelId,
+    before: ConnectionStatus,
     state: &ConnectionState,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let closed = incidents::close(tx, &incident_key(channel), now)?;
+    let mut closed = incidents::close(tx, &incident_key(channel), now)?;
+    if before == ConnectionStatus::NeedsReconnect {
+        closed = closed.or(incidents::close(tx, &renewal_key(channel), now)?);
+    }
     let Some(closed) = closed.filter(|_| state.status == ConnectionStatus::Connected) else {
         return Ok(());
     };

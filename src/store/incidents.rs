@@ -80,6 +80,10 @@ fn incident_row(key: &str) -> Vec<u8> {
     keys::Key::new().text(key).done()
 }
 
+pub(super) fn is_open(rows: &impl Rows, key: &str) -> Result<bool, StoreError> {
+    Ok(rows.get(Tab::Incidents, &incident_row(key))?.is_some())
+}
+
 pub(super) fn open(tx: &mut Txn<'_>, incident: Incident, now: Timestamp) -> Result<Notification, StoreError> {
     let of_key = incident_row(&incident.key);
     if let Some(row) = tx.get(Tab::Incidents, &of_key)?
