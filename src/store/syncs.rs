@@ -46,13 +46,11 @@ impl Store {
         let channel = channel.clone();
         self.write("store_bulk_page", move |tx| {
             let mut effects = Effects::default();
-            if !is_running(tx, sync)? {
-                return Ok(effects);
-            }
+            let Some(status) = load(tx, sync)?.filter(is_under_way) else { return Ok(effects) };
             let listing = How::listing(&channel, kind, Trigger::Bulk, Lane::Bulk, now);
             let (mut found, mut done) = (0, 0);
             for tiding in page.tidings {
-                let known = is_counted(tx, sync, &channel, &tiding)?;
+                let known = is_counted(tx, &status, &tiding)?;
                 let how = How { bulk: (!known).then_some(sync), ..listing };
                 match absorb(tx, &how, tiding, &mut effects)? {
                     _ if known => {}
@@ -127,7 +125,11 @@ pub(super) fn load(rows: &impl Rows, sync: SyncId) -> Result<Option<SyncStatus>,
 }
 
 pub(super) fn is_running(rows: &impl Rows, sync: SyncId) -> Result<bool, StoreError> {
-    Ok(load(rows, sync)?.is_some_and(|status| status.state == SyncRunState::Running))
+    Ok(load(rows, sync)?.is_some_and(|status| is_under_way(&status)))
+}
+
+fn is_under_way(status: &SyncStatus) -> bool {
+    status.state == SyncRunState::Running
 }
 
 pub(super) fn running(rows: &impl Rows, channel: &ChannelId) -> Result<Option<SyncId>, StoreError> {
@@ -137,12 +139,8 @@ pub(super) fn running(rows: &impl Rows, channel: &ChannelId) -> Result<Option<Sy
 
 /// The bulk sync has counted the order of this tiding already: lists overlap, move while they are
 /// read, and are begun anew. Of failed orders, those that it names.
-fn is_counted(
-    tx: &mut Txn<'_>,
-    sync: SyncId,
-    channel: &ChannelId,
-    tiding: &Tiding,
-) -> Result<bool, StoreError> {
+fn is_counted(tx: &mut Txn<'_>, status: &SyncStatus, tiding: &Tiding) -> Result<bool, StoreError> {
+    let SyncStatus { id: sync, channel, .. } = status;
     let order = match tiding {
         Tiding::Seen(seen) => Some(seen.order.clone()),
         Tiding::Hint { order, .. } => Some(order.clone()),
@@ -153,14 +151,15 @@ fn is_counted(
     let key = OrderKey::new(channel.clone(), order);
     let row = keys::order(&key);
     let in_step = match tx.record::<Order>(Tab::Orders, &row) {
-        Ok(order) => order.is_some_and(|order| order.sync.bulk == Some(sync)),
+        Ok(order) => order.is_some_and(|order| order.sync.bulk == Some(*sync)),
         // Told where the order is taken in.
         Err(StoreError::Corrupt(_)) => false,
         Err(error) => return Err(error),
     };
-    let waits = jobs::load(tx, &key)?.is_some_and(|job| job.bulk.is_some_and(|bulk| bulk.sync == sync));
-    let failed = load(tx, sync)?.is_some_and(|status| status.failed_orders.contains(&key));
-    Ok(in_step || waits || failed)
+    if in_step || status.failed_orders.contains(&key) {
+        return Ok(true);
+    }
+    Ok(jobs::load(tx, &key)?.is_some_and(|job| job.bulk.is_some_and(|bulk| bulk.sync == *sync)))
 }
 
 /// A new sync; of a whole channel when `order` is `None`.
