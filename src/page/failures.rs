@@ -288,8 +288,12 @@ fn choices(reader: &Reader<'_>, filter: &Filter) -> Vec<Choice> {
 
 /// `POST /failures/{id}/retry`
 pub async fn retry(reader: &Reader<'_>, id: &str) -> Answer {
-    let (known, _) = look_up(reader, &Filter::default()).await?;
-    if known.iter().any(|known| known.row.id == id && known.is_unknown()) {
+    let failure = id.to_owned();
+    let action = reader.read(move |store| {
+        let action = store.failure(&failure)?.and_then(|row| row.action_id);
+        Ok(action.map(|id| store.action(id)).transpose()?.flatten())
+    });
+    if action.await?.as_ref().is_some_and(Action::is_in_doubt) {
         return Err(Problem::conflict(LOOK_FIRST));
     }
     let count = desk::put_back(reader.api, Command::Retry(id.to_owned()), reader.asked()).await?;

@@ -42,6 +42,11 @@ impl Store {
         Ok(Paged { items, next: more })
     }
 
+    /// Table `failures`.
+    pub fn failure(&self, id: &str) -> Result<Option<FailureRow>, StoreError> {
+        by_id(&self.snapshot()?, id)
+    }
+
     /// When a failure was last over because its work succeeded. Table `meta`.
     pub fn last_cured(&self) -> Result<Option<Timestamp>, StoreError> {
         let at = self.snapshot()?.number(Tab::Meta, CURED)?;
